@@ -1,0 +1,419 @@
+"""params.yaml as frozen values: one block per stage, unknown and missing keys rejected.
+
+What is in force is params.yaml alone; profiles/ hold full sets of values for it. A default
+that no report states is ours; docs/params.md says which are. Thresholds carry their source there.
+"""
+
+import difflib
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from curation.errors import ParamsError
+
+Category = Literal["math", "code", "science", "instruction", "multi_turn", "chat"]
+CATEGORIES: tuple[Category, ...] = ("math", "code", "science", "instruction", "multi_turn", "chat")
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9.]+)*$")]
+_STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Resources:
+    """What a stage may use of the machine."""
+
+    memory_gb: Annotated[float, Field(gt=0)]
+    """Limit of DuckDB's memory; beyond it, it spills to disk."""
+    processes: Annotated[int, Field(ge=0)]
+    """Worker processes; 0 takes one per core."""
+    executor: Literal["local", "ray"]
+    """Where per-row stages run."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Columns:
+    """Where a source keeps our fields; a dot reaches into a struct. Null: the source has none."""
+
+    prompt: str | None = None
+    messages: str | None = None
+    id: str | None = None
+    category: str | None = None
+    reference: str | None = None
+    tests: str | None = None
+    constraints: str | None = None
+    response: str | None = None
+    responses: str | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Source:
+    """One source of records, whatever its kind."""
+
+    name: Name
+    kind: Literal["file", "hub", "generator"]
+    licence: str
+    priority: int
+    """Rank when duplicates meet; the smaller wins."""
+    category: Category | None = None
+    """Category of all records; null where a column says it."""
+    limit: Positive | None = None
+    """Take the first records only."""
+    path: str | None = None
+    """file: JSONL, JSON, CSV or Parquet, also .gz and .zst; a pattern names several."""
+    repo: str | None = None
+    """hub: dataset repository."""
+    revision: str | None = None
+    """hub: branch, tag or commit."""
+    config: str | None = None
+    split: str = "train"
+    generator: Literal["reasoning_gym", "champ", "arithmetic"] | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    """generator: its keyword arguments."""
+    columns: Columns = Field(default_factory=Columns)
+    response_tag: str | None = None
+    """Teacher tag of the responses in `columns.response`."""
+    reference_pattern: str | None = None
+    """Regular expression whose first group is the reference, where the column holds more."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Ingest:
+    """Sources of prompts and ready responses."""
+
+    sources: list[Source]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Clean:
+    """Rules on single prompts (R1 Fig. 1, R5 6.2, R7 8.2)."""
+
+    unicode_ratio_max: Share
+    """Most non-ASCII characters that are no letters of `languages`, as a share (R5 6.2 step 2; value ours)."""
+    words_min: Positive
+    words_max: Positive
+    languages: list[Literal["en", "zh", "other"]]
+    drop_urls: bool
+    drop_tables: bool
+    drop_images: bool
+
+
+@dataclass(frozen=True, config=_STRICT)
+class NearDuplicates:
+    """MinHash candidates with an exact Jaccard cut (values ours)."""
+
+    ngram_words: Positive
+    bands: Positive
+    rows_per_band: Positive
+    jaccard_min: Share
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Semantic:
+    """Embedding similarity (R1 2.3 step 4; model and threshold ours)."""
+
+    model: str
+    similarity_min: Share
+    neighbours: Positive
+    """Nearest prompts looked at for each prompt."""
+    batch_rows: Positive
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Deduplicate:
+    """Three ways in which prompts are duplicates; null switches one off."""
+
+    near: NearDuplicates | None
+    semantic: Semantic | None
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Benchmark:
+    """One evaluation set that training data must not overlap."""
+
+    name: Name
+    path: str
+    question: str
+    """Column of the question."""
+    id: str | None = None
+    """Column of the question's id; null counts lines."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Decontaminate:
+    """Overlap with benchmarks (R5 6.2 step 5, R7, R8)."""
+
+    benchmarks: list[Benchmark]
+    ngram_words: Positive
+    coverage_min: Share
+    """Least share of a question's words covered by shared runs of words (value ours)."""
+    similarity_max: Share
+    """Most cosine similarity to a question; 0.9 in R5 and R8."""
+    model: str
+    batch_rows: Positive
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Annotate:
+    """Labels, difficulty and the math prompts that cannot be verified (R1, R6, R7)."""
+
+    annotator: Literal["rules"]
+    drop_proofs: bool
+    drop_multi_part: bool
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Teacher:
+    """A model with its prompt and sampling; all of it but concurrency goes into sample ids."""
+
+    name: Name
+    engine: Literal["transformers", "vllm", "openai"]
+    model: str
+    """package:NAME, a folder, a Hub id or an endpoint's model name."""
+    revision: str | None
+    system: str | None
+    suffix: dict[Category, str]
+    """Text put after the last user turn, by category (R4 Fig. 3)."""
+    response_format: Literal["think_answer", "plain"]
+    temperature: Annotated[float, Field(ge=0)]
+    top_p: Annotated[float, Field(gt=0, le=1)]
+    max_tokens: dict[Category, Positive]
+    endpoint: str | None = None
+    """openai: base URL."""
+    engine_options: dict[str, Any] = Field(default_factory=dict)
+    """What the engine needs to run and what does not change its answers."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Distill:
+    """How many responses to make, of which prompts."""
+
+    samples: dict[Category, Positive]
+    """Samples per prompt and teacher (R5 6.3: 4)."""
+    prompt_budget: dict[Category, Annotated[int, Field(ge=0)]] | None
+    """Most prompts answered by category; null: all. What is over is dropped as over_budget."""
+    batch_requests: Positive
+    """Requests between two writes of the memo; a kill loses at most this many."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Verify:
+    """Verifiers' settings (R5 6.4, R7 8.4)."""
+
+    math_extraction: Literal["boxed", "boxed_or_last_number"]
+    timeout_seconds: Positive
+    """Deadline of one math, science or instruction check, counted from its start."""
+    require_sandbox: bool
+    max_tests: Positive
+    """Tests run per response: 10 in R5 6.4."""
+    code_wall_seconds: Positive
+    code_memory_mb: Positive
+    reward_model: str | None
+    """Sequence-classification model for chat and multi_turn; null: these stay unverified."""
+    reward_labels: list[int]
+    """Outputs that are averaged: helpfulness, correctness, coherence in R5 6.4."""
+    reward_scale_max: Annotated[float, Field(gt=0)]
+    """Highest value of one output: 4 in R5 6.4."""
+    batch_rows: Positive
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ScoreRules:
+    """Rules that drop a response; null or false switches one off."""
+
+    perplexity_max: Annotated[float, Field(gt=0)] | None
+    """20 in R5 6.6."""
+    repetition_max: Positive | None
+    """Most consecutive repeats of one run of words (R1, R7; value ours)."""
+    frequent_ngrams_max: Positive | None
+    """20 in R5 6.6."""
+    require_well_formed: bool
+    require_same_language: bool
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Score:
+    """Figures of responses that need no reference."""
+
+    tokenizer: str
+    scorer: str | None
+    """Model that reckons perplexity; null: none."""
+    repetition_words: Positive
+    """Shortest run of words that counts as a repetition (value ours)."""
+    ngram_tokens: Positive
+    """20 in R5 6.6."""
+    rules: ScoreRules
+    batch_rows: Positive
+
+
+Thresholds = dict[Category, float]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Grade:
+    """A sample passes where its score exceeds its category's threshold (R5 6.5)."""
+
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Ask:
+    """What a dataset asks of distill; distill makes the union over all datasets."""
+
+    roles: list[str]
+    """Roles whose teachers answer; a role's tags that no teacher has are ready responses."""
+    samples: Positive | None
+    """Samples per prompt and teacher; null takes distill.samples."""
+    keep_existing: bool
+    """Ask nothing for a prompt that has a ready response which passes (R1 2.3 step 7)."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Dataset:
+    """One released dataset: a recipe with its values."""
+
+    recipe: str
+    """File curation/recipes/<recipe>.sql, or a path to one of your own."""
+    values: dict[str, Any]
+    """What the recipe's SQL reads as $name."""
+    ask: Ask
+    layout: Literal["am_1_4m", "am_40m"]
+    """Released row's shape, in schemas/."""
+    splits: dict[Literal["train", "validation", "test"], Share]
+    pass_rates: dict[str, str] = Field(default_factory=dict)
+    """am_40m: name of the column pass_rate_<name> -> role."""
+    allow_empty: bool = False
+    """Whether a selection of no rows is an outcome and not an error."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Validate:
+    """Bounds that Great Expectations checks on selections (values ours)."""
+
+    rows_min: dict[str, int]
+    """Least rows per dataset."""
+    dropped_share_max: Share
+    """Most candidates that a selection may drop."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Release:
+    """How a release is written."""
+
+    shard_rows: Positive
+    row_group_rows: Positive
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Params:
+    """All of params.yaml."""
+
+    seed: int
+    resources: Resources
+    ingest: Ingest
+    clean: Clean
+    deduplicate: Deduplicate
+    decontaminate: Decontaminate
+    annotate: Annotate
+    teachers: list[Teacher]
+    roles: dict[str, list[str]]
+    """Role -> teachers (or a source's response tag) that fill it."""
+    distill: Distill
+    verify: Verify
+    score: Score
+    grade: Grade
+    datasets: dict[Name, Dataset]
+    validate: Validate
+    release: Release
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.
+
+    Raises:
+        ParamsError: The file is missing, is not YAML, or has an unknown, missing or bad value.
+    """
+    if not path.exists():
+        raise ParamsError(f"params: {path} not found in {Path.cwd()}. Run from the project's root, or make one: curate init")
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506: a SafeLoader
+    except yaml.YAMLError as error:
+        raise ParamsError(f"params: {path} is not YAML: {' '.join(str(error).split())}") from error
+    return parse(raw, where=str(path))
+
+
+def parse(raw: Any, *, where: str) -> Params:
+    """Check params that were read already; `where` names them in errors."""
+    try:
+        params = TypeAdapter(Params).validate_python(raw)
+    except ValidationError as error:
+        raise ParamsError("\n".join(_sentence(detail, raw, where) for detail in error.errors())) from error
+    _check_names(params, where)
+    return params
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML that refuses a key given twice instead of taking the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                line = node.value[position][0].start_mark
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", line)
+        return super().construct_mapping(node, deep)
+
+
+def _sentence(detail: Any, raw: Any, where: str) -> str:
+    """One sentence for one of pydantic's findings: place, what came, what is allowed."""
+    location = [str(part) for part in detail["loc"]]
+    place = ".".join(location) or "the file"
+    if detail["type"] == "missing" or "required" in detail["type"]:
+        return f"params: {where} lacks {place}. profiles/ shows a full set of values."
+    if "unexpected" in detail["type"] or "extra" in detail["type"]:
+        names = _allowed(location[:-1])
+        near = difflib.get_close_matches(location[-1], names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(sorted(names))}."
+        return f"params: {where} has an unknown key {place}; {hint}"
+    return f"params: {where}: {place}: {detail['msg']}, got {detail['input']!r}."
+
+
+def _allowed(location: list[str]) -> list[str]:
+    """Names of the fields of the dataclass at a location of params."""
+    here: Any = Params
+    for part in location:
+        if is_dataclass(here):
+            here = next((f.type for f in fields(here) if f.name == part), None)
+        here = _inner(here)
+    return [f.name for f in fields(here)] if is_dataclass(here) else []
+
+
+def _inner(annotation: Any) -> Any:
+    """The dataclass inside a list, a dict or an optional type, if there is one."""
+    if is_dataclass(annotation):
+        return annotation
+    found = [_inner(argument) for argument in getattr(annotation, "__args__", ())]
+    return next((one for one in found if one is not None), None)
+
+
+def _check_names(params: Params, where: str) -> None:
+    """Names that must be unique, and names that must exist."""
+    for block, names in (
+        ("ingest.sources", [source.name for source in params.ingest.sources]),
+        ("teachers", [teacher.name for teacher in params.teachers]),
+        ("decontaminate.benchmarks", [benchmark.name for benchmark in params.decontaminate.benchmarks]),
+    ):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ParamsError(f"params: {where}: {block} has the name {twice[0]!r} twice; names must differ.")
+    for name, dataset in params.datasets.items():
+        missing = [role for role in (*dataset.pass_rates.values(), *dataset.ask.roles) if role not in params.roles]
+        if missing:
+            raise ParamsError(
+                f"params: {where}: datasets.{name} names the role {missing[0]!r}; roles has: {', '.join(params.roles)}."
+            )

@@ -1,0 +1,60 @@
+"""Progress of anything over a few seconds: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+LINE_SECONDS = 10.0
+
+
+class Progress(Protocol):
+    """What is told of work done."""
+
+    def update(self, done: int, note: str = "") -> None:
+        """Add `done` units; `note` stands after the rate."""
+
+
+@contextmanager
+def progress(label: str, total: int, unit: str) -> Iterator[Progress]:
+    """Show how far `total` units of work are, with rate and time left, on stderr."""
+    shown: Progress = _Bar(label, total, unit) if sys.stderr.isatty() else _Lines(label, total, unit)
+    try:
+        yield shown
+    finally:
+        if isinstance(shown, _Bar):
+            shown.close()
+
+
+class _Bar:
+    def __init__(self, label: str, total: int, unit: str) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=total, desc=label, unit=f" {unit}", file=sys.stderr)
+
+    def update(self, done: int, note: str = "") -> None:
+        self._bar.set_postfix_str(note, refresh=False)
+        self._bar.update(done)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+class _Lines:
+    def __init__(self, label: str, total: int, unit: str) -> None:
+        self._label, self._total, self._unit = label, total, unit
+        self._done = 0
+        self._start = self._shown = time.monotonic()
+
+    def update(self, done: int, note: str = "") -> None:
+        self._done += done
+        now = time.monotonic()
+        if now - self._shown < LINE_SECONDS and self._done < self._total:
+            return
+        self._shown = now
+        rate = self._done / max(now - self._start, 1e-9)
+        left = (self._total - self._done) / max(rate, 1e-9)
+        tail = f", {note}" if note else ""
+        line = f"{self._label}: {self._done:,}/{self._total:,} {self._unit}, {rate:,.1f}/s, {left:,.0f} s left{tail}"
+        print(line, file=sys.stderr, flush=True)

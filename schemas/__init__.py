@@ -1,0 +1,1 @@
+"""The contract between stages: one module per table, with its columns, grain and key."""
