@@ -32,7 +32,7 @@ def digest_json(value: Any) -> str:
 
 
 def fold(text: str) -> str:
-    """Normalize to NFC and fold each run of white space to one space.
+    r"""Normalize to NFC and fold each run of white space to one space.
 
     Example:
         >>> fold(" What\\n is  7? ")

@@ -93,7 +93,7 @@ def compute(
         label: What progress calls the work.
     """
     memo.compact(con)
-    stored = memo.rows(con)  # noqa: F841: read by name in the SQL below
+    stored = memo.rows(con)
     order = "position" if "position" in work.columns else "key"
     pending = work.query("work", f"SELECT work.* FROM work ANTI JOIN stored USING (key) ORDER BY {order}")
     num_all, num_pending = count(work), count(pending)

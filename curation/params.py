@@ -339,9 +339,11 @@ def load(path: Path = Path("params.yaml")) -> Params:
         ParamsError: The file is missing, is not YAML, or has an unknown, missing or bad value.
     """
     if not path.exists():
-        raise ParamsError(f"params: {path} not found in {Path.cwd()}. Run from the project's root, or make one: curate init")
+        raise ParamsError(
+            f"params: {path} not found in {Path.cwd()}. Run from the project's root, or make one: curate init"
+        )
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506: a SafeLoader
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except yaml.YAMLError as error:
         raise ParamsError(f"params: {path} is not YAML: {' '.join(str(error).split())}") from error
     return parse(raw, where=str(path))

@@ -61,11 +61,14 @@ class Run:
         given = set(dropped.columns)
         own = {"stage": f"'{self.stage}'", "dataset": f"'{self.dataset}'" if self.dataset else "NULL"}
         columns = ", ".join(
-            f"{own.get(name) or (name if name in given else 'NULL')}::{_sql_type(name)} AS {name}" for name in DROPS.column_names
+            f"{own.get(name) or (name if name in given else 'NULL')}::{_sql_type(name)} AS {name}"
+            for name in DROPS.column_names
         )
         self.write(DROPS, dropped.query("dropped", f"SELECT {columns} FROM dropped"))
         written = tables.read(self.con, self.part / DROPS.name, DROPS)
-        counts = written.query("written", "SELECT reason, count(*) FROM written GROUP BY reason ORDER BY reason").fetchall()
+        counts = written.query(
+            "written", "SELECT reason, count(*) FROM written GROUP BY reason ORDER BY reason"
+        ).fetchall()
         return dict(counts)
 
     def account(self, *, unit: str, rows_in: int, rows_kept: int, dropped: Mapping[str, int] | None = None) -> None:
@@ -83,7 +86,9 @@ class Run:
         counts = {"unit": unit, "rows_in": rows_in, "rows_kept": rows_kept, "dropped": reasons}
         self.write_json("counts.json", counts)
         told = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
-        say(f"{self.stage}: {rows_in:,} in, {rows_kept:,} kept, {sum(reasons.values()):,} dropped{f' ({told})' if told else ''}")
+        say(
+            f"{self.stage}: {rows_in:,} in, {rows_kept:,} kept, {sum(reasons.values()):,} dropped{f' ({told})' if told else ''}"
+        )
 
     def write_json(self, name: str, value: object) -> None:
         """Write a metrics file into the stage's output."""

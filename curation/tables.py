@@ -7,6 +7,7 @@ writer's settings are fixed.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from curation.errors import DataError
 from schemas.table import Table
 
-Relation = duckdb.DuckDBPyRelation
+Relation: TypeAlias = duckdb.DuckDBPyRelation
 SHARD_ROWS = 2_000_000
 BATCH_ROWS = 20_000
 
@@ -79,13 +80,17 @@ def write(relation: Relation, folder: Path, table: Table, *, shard_rows: int = S
     """
     missing = [name for name in table.column_names if name not in relation.columns]
     if missing:
-        raise DataError(f"{table.name}: rows for {folder} lack the column {missing[0]!r} (have: {', '.join(relation.columns)})")
+        raise DataError(
+            f"{table.name}: rows for {folder} lack the column {missing[0]!r} (have: {', '.join(relation.columns)})"
+        )
     columns = ", ".join(f'"{name}"' for name in table.column_names)
     order = ", ".join(f'"{name}" NULLS FIRST' for name in table.key)
     ordered = relation.query("rows_to_write", f"SELECT {columns} FROM rows_to_write ORDER BY {order}")
     reader = ordered.to_arrow_reader(BATCH_ROWS)
     folder.mkdir(parents=True, exist_ok=True)
-    return write_batches((_conform(batch, table, folder) for batch in reader), folder, table.arrow_schema, shard_rows=shard_rows)
+    return write_batches(
+        (_conform(batch, table, folder) for batch in reader), folder, table.arrow_schema, shard_rows=shard_rows
+    )
 
 
 def write_batches(batches: Iterator[pa.Table], folder: Path, schema: pa.Schema, *, shard_rows: int) -> int:
@@ -114,7 +119,9 @@ def _conform(batch: pa.RecordBatch, table: Table, folder: Path) -> pa.Table:
     """Cast a batch to the contract and refuse nulls where it allows none."""
     for column in table.columns:
         if not column.nullable and batch.column(column.name).null_count:
-            raise DataError(f"{table.name}: column {column.name!r} holds a null in rows for {folder}; the contract allows none")
+            raise DataError(
+                f"{table.name}: column {column.name!r} holds a null in rows for {folder}; the contract allows none"
+            )
     return pa.Table.from_batches([batch]).cast(table.arrow_schema)
 
 

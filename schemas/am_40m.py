@@ -13,7 +13,12 @@ from schemas.table import Column, Table
 def am_40m(pass_rate_names: tuple[str, ...]) -> Table:
     """The contract of a release whose pass rates are called `pass_rate_<name>`."""
     pass_rates = tuple(
-        Column(f"pass_rate_{name}", pa.float64(), f"Pass rate of the query under {name}; null where nothing was verified.", nullable=True)
+        Column(
+            f"pass_rate_{name}",
+            pa.float64(),
+            f"Pass rate of the query under {name}; null where nothing was verified.",
+            nullable=True,
+        )
         for name in pass_rate_names
     )
     return Table("am_40m", "one row per sample", ("sample_id",), REPORT_BEFORE + pass_rates + REPORT_AFTER + OURS)
@@ -24,13 +29,24 @@ REPORT_BEFORE = (
     Column("answer", pa.string(), "Full response, with think and answer tags where it has them."),
     Column("question_source", pa.string(), "Source of the query."),
     Column("answer_source", pa.string(), "Source of the response: the teacher or the source's response tag."),
-    Column("category", pa.string(), "code, math, science, instruction follow, multi turn or other, as the report spells them."),
+    Column(
+        "category",
+        pa.string(),
+        "code, math, science, instruction follow, multi turn or other, as the report spells them.",
+    ),
     Column("ground_truth", pa.string(), "Reference answer; null where there is none.", nullable=True),
     Column("test_case", pa.string(), "Tests as JSON; null where there are none.", nullable=True),
-    Column("instruction_constrain", pa.string(), "IFEval constraints as JSON; null where there are none.", nullable=True),
+    Column(
+        "instruction_constrain", pa.string(), "IFEval constraints as JSON; null where there are none.", nullable=True
+    ),
 )
 REPORT_AFTER = (
-    Column("verify_score", pa.float64(), "Raw score of the verdict: 0 to 1, science 0 to 5; null where unverified.", nullable=True),
+    Column(
+        "verify_score",
+        pa.float64(),
+        "Raw score of the verdict: 0 to 1, science 0 to 5; null where unverified.",
+        nullable=True,
+    ),
     Column("ppl", pa.float64(), "Perplexity; null where no scorer is named.", nullable=True),
     Column("model_name", pa.string(), "Model that responded."),
 )

@@ -15,6 +15,8 @@ SELECTIONS = Table(
         Column("prompt_id", pa.string(), "Its prompt."),
         Column("role", pa.string(), "What the sample is for: response; chosen or rejected in a preference pair."),
         Column("split", pa.string(), "train, validation or test; by the hash of the prompt."),
-        Column("figure", pa.float64(), "Figure by which the recipe ranked it; null where it ranked nothing.", nullable=True),
+        Column(
+            "figure", pa.float64(), "Figure by which the recipe ranked it; null where it ranked nothing.", nullable=True
+        ),
     ),
 )

@@ -16,8 +16,15 @@ VERDICTS = Table(
         Column("verifier", pa.string(), "math, code, science, instructions, reward, or none where none applies."),
         Column("version", pa.string(), "Version of the verifier and of the library that decides."),
         Column("status", pa.string(), "verified or unverified."),
-        Column("score", pa.float64(), "Raw score: 0 to 1, science 0 to 5 (R5 6.4); null where unverified.", nullable=True),
+        Column(
+            "score", pa.float64(), "Raw score: 0 to 1, science 0 to 5 (R5 6.4); null where unverified.", nullable=True
+        ),
         Column("why", pa.string(), "Why it is unverified: snake_case code; null where verified.", nullable=True),
-        Column("detail", pa.string(), "Evidence as JSON: answers compared, first failing test, constraint results.", nullable=True),
+        Column(
+            "detail",
+            pa.string(),
+            "Evidence as JSON: answers compared, first failing test, constraint results.",
+            nullable=True,
+        ),
     ),
 )
