@@ -20,6 +20,7 @@ CATEGORIES: tuple[Category, ...] = ("math", "code", "science", "instruction", "m
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9.]+)*$")]
+Thresholds = dict[Category, float]
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -197,6 +198,8 @@ class Distill:
     """Samples per prompt and teacher (R5 6.3: 4)."""
     prompt_budget: dict[Category, Annotated[int, Field(ge=0)]] | None
     """Most prompts answered by category; null: all. What is over is dropped as over_budget."""
+    existing_thresholds: Thresholds
+    """A ready response above these spares its prompt a request, where a dataset keeps existing ones."""
     batch_requests: Positive
     """Requests between two writes of the memo; a kill loses at most this many."""
 
@@ -249,9 +252,6 @@ class Score:
     """20 in R5 6.6."""
     rules: ScoreRules
     batch_rows: Positive
-
-
-Thresholds = dict[Category, float]
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -52,6 +52,12 @@ class Run:
         """Open a table that another stage wrote, from data/<stage>/<folder or table's name>."""
         return tables.read(self.con, DATA / stage / (folder or table.name), table)
 
+    def scratch(self, name: str) -> Path:
+        """An empty folder for intermediate shards, on the disk of the outputs; gone when the stage ends."""
+        folder = Path(f"{self.part}.spill") / name
+        folder.mkdir(parents=True)
+        return folder
+
     def write(self, table: Table, relation: Relation) -> int:
         """Write one of the stage's own tables; returns its rows."""
         return tables.write(relation, self.part / table.name, table)
