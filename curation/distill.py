@@ -21,13 +21,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from curation import hashing, places, tables
 from curation.engines import open_engine
 from curation.engines.protocol import Engine, EngineSettings, Request
 from curation.memo import Memo, compute
-from curation.params import Params, Teacher
+from curation.params import Teacher
 from curation.plan import plan_prompts, render, sampling, write_requests
 from curation.stage import Run, run_stage, say
 from curation.tables import Relation, count
@@ -53,7 +54,15 @@ def completions_memo() -> Memo:
     return Memo(places.memo() / "distill", COMPLETIONS)
 
 
-def generate(requests: Relation, prompts: Relation, teacher: Teacher, engine: Engine, *, batch_rows: int) -> None:
+def generate(
+    requests: Relation,
+    prompts: Relation,
+    teacher: Teacher,
+    engine: Engine,
+    *,
+    batch_rows: int,
+    con: duckdb.DuckDBPyConnection,
+) -> None:
     """Ask one teacher for every request that the memo does not hold.
 
     Args:
@@ -62,6 +71,7 @@ def generate(requests: Relation, prompts: Relation, teacher: Teacher, engine: En
         teacher: Whose prompt and sampling are used.
         engine: What answers.
         batch_rows: Requests between two writes of the memo.
+        con: Connection of the relations.
     """
     work = requests.query(
         "requests",
@@ -95,7 +105,7 @@ def generate(requests: Relation, prompts: Relation, teacher: Teacher, engine: En
         say(f"distill: {teacher.name}: {len(rows)} answers, {tokens:,} tokens, {tokens / elapsed:,.0f} tokens/s")
         return table.add_column(0, "key", batch["key"])
 
-    reuse = compute(completions_memo(), work, answer, batch_rows=batch_rows, label=f"distill {teacher.name}")
+    reuse = compute(completions_memo(), con, work, answer, batch_rows=batch_rows, label=f"distill {teacher.name}")
     say(f"distill: {teacher.name}: {reuse.num_computed:,} asked, {reuse.num_reused:,} from the memo")
 
 
@@ -149,7 +159,9 @@ def _run(run: Run) -> None:
     for teacher in run.params.teachers:
         own = wanted.filter(f"teacher = '{teacher.name}'")
         if count(own):
-            generate(own, prompts, teacher, engines[teacher.name], batch_rows=run.params.distill.batch_requests)
+            generate(
+                own, prompts, teacher, engines[teacher.name], batch_rows=run.params.distill.batch_requests, con=run.con
+            )
     folder = run.scratch("responses")
     num_rows = tables.write_batches(
         _response_batches(wanted, ready, run), folder, RESPONSES.arrow_schema, shard_rows=tables.SHARD_ROWS
@@ -197,7 +209,9 @@ def _response_batches(wanted: Relation, ready: Relation, run: Run) -> Iterator[p
 
 def _generated(row: Mapping[str, Any], response_format: str) -> dict[str, Any]:
     parts = split_response(row["text"], response_format)
-    own = {name: row[name] for name in ("sample_id", "prompt_id", "teacher", "sample_index", "finish_reason", "num_tokens")}
+    own = {
+        name: row[name] for name in ("sample_id", "prompt_id", "teacher", "sample_index", "finish_reason", "num_tokens")
+    }
     return {**own, **vars(parts), "record_id": None}
 
 

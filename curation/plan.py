@@ -16,7 +16,7 @@ import pyarrow as pa
 from curation import hashing, tables
 from curation.engines.protocol import Sampling
 from curation.errors import ParamsError
-from curation.params import Params, Teacher
+from curation.params import Category, Params, Teacher
 from curation.tables import Relation
 
 REQUESTS = pa.schema(
@@ -103,7 +103,9 @@ def plan_prompts(prompts: Relation, satisfied: Relation, con: duckdb.DuckDBPyCon
     )
 
 
-def write_requests(planned: Relation, prompts: Relation, params: Params, versions: Mapping[str, str], folder: Path) -> Relation:
+def write_requests(
+    planned: Relation, prompts: Relation, params: Params, versions: Mapping[str, str], folder: Path
+) -> Relation:
     """Expand planned prompts into requests with their ids and memo keys; texts stream through.
 
     Args:
@@ -140,7 +142,7 @@ def write_requests(planned: Relation, prompts: Relation, params: Params, version
     return joined.query("joined", f"FROM read_parquet('{folder}/*.parquet')")
 
 
-def render(messages: Sequence[Mapping[str, str]], teacher: Teacher, category: str) -> tuple[tuple[str, str], ...]:
+def render(messages: Sequence[Mapping[str, str]], teacher: Teacher, category: Category) -> tuple[tuple[str, str], ...]:
     """The conversation as a teacher sees it: its system prompt first, its suffix on the last user turn.
 
     A system turn of the prompt's own follows the teacher's in the same turn.
@@ -158,7 +160,7 @@ def render(messages: Sequence[Mapping[str, str]], teacher: Teacher, category: st
     return (*((("system", "\n\n".join(systems)),) if systems else ()), *rest)
 
 
-def teacher_digest(teacher: Teacher, category: str) -> str:
+def teacher_digest(teacher: Teacher, category: Category) -> str:
     """Digest of all that makes a teacher's samples what they are, for prompts of one category."""
     return hashing.digest_json(
         {
@@ -218,7 +220,12 @@ def _check_roles(params: Params, teachers: set[str]) -> None:
 
 def _asks_table(rows: list[Asked]) -> pa.Table:
     schema = pa.schema(
-        [("teacher", pa.string()), ("category", pa.string()), ("num_samples", pa.int32()), ("keep_existing", pa.bool_())]
+        [
+            ("teacher", pa.string()),
+            ("category", pa.string()),
+            ("num_samples", pa.int32()),
+            ("keep_existing", pa.bool_()),
+        ]
     )
     return pa.Table.from_pylist([vars(row) for row in rows], schema=schema)
 
@@ -226,4 +233,6 @@ def _asks_table(rows: list[Asked]) -> pa.Table:
 def _budget_table(params: Params) -> pa.Table:
     budget = params.distill.prompt_budget or {}
     schema = pa.schema([("category", pa.string()), ("num_prompts", pa.int64())])
-    return pa.Table.from_pylist([{"category": name, "num_prompts": most} for name, most in budget.items()], schema=schema)
+    return pa.Table.from_pylist(
+        [{"category": name, "num_prompts": most} for name, most in budget.items()], schema=schema
+    )
