@@ -25,8 +25,8 @@ import duckdb
 import pyarrow as pa
 
 from curation import hashing, places, tables
-from curation.engines import open_engine
-from curation.engines.protocol import Engine, EngineSettings, Request
+from curation.engines.open import open_engine
+from curation.engines.protocol import Engine, Request, engine_settings
 from curation.memo import Memo, compute
 from curation.params import Teacher
 from curation.plan import plan_prompts, render, sampling, write_requests
@@ -147,25 +147,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_stage("distill", _run)
 
 
+def requests_of(run: Run, ready: Relation, prompts: Relation, engines: Mapping[str, Engine]) -> Relation:
+    """All requests that the datasets ask for, over the budget or not (rows of `curation.plan.REQUESTS`)."""
+    versions = {name: engine.version for name, engine in engines.items()}
+    planned = plan_prompts(prompts, _satisfied(run, ready, prompts), run.con, run.params)
+    return write_requests(planned, prompts, run.params, versions, run.scratch("requests"))
+
+
+def open_engines(teachers: Sequence[Teacher]) -> dict[str, Engine]:
+    """An engine for each teacher, its model not loaded yet."""
+    return {teacher.name: _engine(teacher) for teacher in teachers}
+
+
 def _run(run: Run) -> None:
     prompts = run.read("annotate", PROMPTS)
     ready = move_ready(run.read("ingest", RESPONSES), prompts, run.read("deduplicate", DROPS))
-    engines = {teacher.name: _engine(teacher) for teacher in run.params.teachers}
-    versions = {name: engine.version for name, engine in engines.items()}
-    satisfied = _satisfied(run, ready, prompts)
-    planned = plan_prompts(prompts, satisfied, run.con, run.params)
-    requests = write_requests(planned, prompts, run.params, versions, run.scratch("requests"))
+    engines = open_engines(run.params.teachers)
+    requests = requests_of(run, ready, prompts, engines)
     wanted = requests.query("requests", "FROM requests WHERE NOT over_budget")
     for teacher in run.params.teachers:
         own = wanted.filter(f"teacher = '{teacher.name}'")
         if count(own):
-            generate(
-                own, prompts, teacher, engines[teacher.name], batch_rows=run.params.distill.batch_requests, con=run.con
-            )
+            batch_rows = run.params.distill.batch_requests
+            generate(own, prompts, teacher, engines[teacher.name], batch_rows=batch_rows, con=run.con)
     folder = run.scratch("responses")
-    num_rows = tables.write_batches(
-        _response_batches(wanted, ready, run), folder, RESPONSES.arrow_schema, shard_rows=tables.SHARD_ROWS
-    )
+    batches = _response_batches(wanted, ready, run)
+    num_rows = tables.write_batches(batches, folder, RESPONSES.arrow_schema, shard_rows=tables.SHARD_ROWS)
     kept = run.write(RESPONSES, run.con.read_parquet(f"{folder}/*.parquet"))
     assert kept == num_rows
     dropped = run.write_drops(_dropped(requests, ready))
@@ -228,12 +235,12 @@ def _ready_batches(ready: Relation) -> Iterator[pa.Table]:
 
 def _engine(teacher: Teacher) -> Engine:
     return open_engine(
-        EngineSettings(
+        engine_settings(
             engine=teacher.engine,
             model=teacher.model,
             revision=teacher.revision,
             endpoint=teacher.endpoint,
-            **teacher.engine_options,
+            options=teacher.engine_options,
         )
     )
 

@@ -171,6 +171,7 @@ def teacher_digest(teacher: Teacher, category: Category) -> str:
             "temperature": teacher.temperature,
             "top_p": teacher.top_p,
             "max_tokens": teacher.max_tokens[category],
+            "template_arguments": teacher.engine_options.get("template_arguments"),
         }
     )
 
