@@ -42,7 +42,7 @@ def test_no_rows_still_give_a_shard(con, tmp_path):
 
 
 def test_a_missing_table_says_what_to_run(con, tmp_path):
-    with pytest.raises(DataError, match="no Parquet shard in .*dvc repro"):
+    with pytest.raises(DataError, match=r"no Parquet shard in .*dvc repro"):
         tables.read(con, tmp_path / "nowhere", THINGS)
 
 
