@@ -189,12 +189,18 @@ def written_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         counts = {"unit": unit, "rows_in": rows_in, "rows_kept": rows_kept, "dropped": dropped}
         (root / "data" / stage / "counts.json").write_text(json.dumps(counts))
     (root / "dvc.yaml").write_text(yaml.safe_dump(DVC, sort_keys=False))
+    values = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
+    values["decontaminate"]["benchmarks"] = [
+        {"name": "aime24", "path": "aime24.jsonl", "question": "problem", "id": "id"}
+    ]
+    (root / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    (root / "aime24.jsonl").write_text(json.dumps({"id": 60, "problem": WALK.replace("Aya", "Ana")}) + "\n")
     return root
 
 
 @pytest.fixture
 def tiny_project(written_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project's folder with small outputs of all stages, which is the working directory; params.yaml is left out."""
+    """A project's folder with small outputs of all stages, which is the working directory."""
     shutil.copytree(written_project, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")

@@ -1,0 +1,197 @@
+"""The command `curate`: what people ask of a project; dvc.yaml calls the stages themselves.
+
+Each verb is a function here whose docstring is its help; the work is in the module of its name,
+which is imported when the verb is called, so that `curate --help` answers at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from curation.errors import CurateError, ParamsError
+
+BROKEN_PIPE = 141
+INTERRUPTED = 130
+
+
+def query(args: argparse.Namespace) -> int:
+    """Run SQL over the tables and the releases of this project.
+
+    There is a view per table (curate schema lists them) and one per released dataset; the
+    catalog behind them, .curate/catalog.duckdb, also opens in the plain duckdb shell.
+
+    Example:
+        curate query "SELECT category, avg(pass_rate) FROM grades GROUP BY ALL"
+    """
+    from curation.query import query as run_query
+
+    if (args.sql is None) == (args.file is None):
+        raise ParamsError('query: give either SQL or --file, as in: curate query "SELECT count(*) FROM prompts"')
+    sql = args.sql if args.file is None else _text(args.file)
+    run_query(sql, output_format=args.format, output=args.output, limit=args.limit)
+    return 0
+
+
+def explain(args: argparse.Namespace) -> int:
+    """Tell the whole life of a record, a prompt or a sample.
+
+    Which stages it passed or was dropped at, with reason, figure and evidence; its responses,
+    verdicts, scores and grades; the datasets that hold it. A benchmark question (NAME/ID) lists
+    the prompts that were dropped for it.
+
+    Example:
+        curate explain 3f9c0a
+    """
+    from curation.explain import explain as told
+
+    print(told(args.id, full=args.full))
+    return 0
+
+
+def funnel(args: argparse.Namespace) -> int:
+    """Show what each stage took in, kept, and dropped for which reason.
+
+    Example:
+        curate funnel --format markdown
+    """
+    from curation import funnel as module
+
+    print(module.report(module.funnel(), module.releases(), args.format))
+    return 0
+
+
+def schema(args: argparse.Namespace) -> int:
+    """Print a table's grain, key and columns, or list all tables.
+
+    Example:
+        curate schema verdicts
+    """
+    from curation.schema import schema as described
+
+    print(described(args.table, output_format=args.format))
+    return 0
+
+
+def profile(args: argparse.Namespace) -> int:
+    """List the profiles, show what one would change in params.yaml, and put it in force.
+
+    Example:
+        curate profile tiny --write
+    """
+    from curation import profile as module
+
+    if args.name is None:
+        print(module.listing())
+        return 0
+    print(module.changes(args.name))
+    if args.write:
+        module.write(args.name)
+        print(f"\nparams.yaml is now profiles/{args.name}.yaml. Next: dvc repro")
+    elif module.differences(args.name):
+        print(f"\nNothing is written yet: curate profile {args.name} --write")
+    return 0
+
+
+def _query_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sql", nargs="?", metavar="SQL", help="statements; the rows of the last one are shown")
+    parser.add_argument("--file", metavar="FILE", help="read the SQL from a file; - reads standard input")
+    formats = ("table", "csv", "json", "parquet")
+    parser.add_argument("--format", choices=formats, default="table", help="json is one object per line")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write there; parquet needs it")
+    parser.add_argument("--limit", type=_rows, metavar="N", help="most rows; a table shows 40")
+
+
+def _explain_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="an id, or its first 6 characters or more")
+    parser.add_argument("--full", action="store_true", help="do not shorten texts")
+
+
+def _funnel_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("table", "csv", "json", "markdown"), default="table")
+
+
+def _schema_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("table", nargs="?", metavar="TABLE", help="a table's or a view's name")
+    parser.add_argument("--format", choices=("table", "markdown"), default="table", help="markdown is docs/schemas.md")
+
+
+def _profile_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a file of profiles/")
+    parser.add_argument("--write", action="store_true", help="copy the profile to params.yaml")
+
+
+VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None]], ...] = (
+    (query, _query_arguments),
+    (explain, _explain_arguments),
+    (funnel, _funnel_arguments),
+    (schema, _schema_arguments),
+    (profile, _profile_arguments),
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `curate` with all verbs."""
+    top = argparse.ArgumentParser(
+        prog="curate",
+        description="Ask a project of reasoning data what it holds and why. `dvc repro` builds it.",
+        epilog="example:\n  curate funnel",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for function, add_arguments in VERBS:
+        summary, description, example = _help(function)
+        verb = verbs.add_parser(
+            function.__name__,
+            help=summary,
+            description=description,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add_arguments(verb)
+        verb.set_defaults(function=function)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; errors meant for the user are printed as their sentence alone."""
+    args = parser().parse_args(argv)
+    try:
+        code: int = args.function(args)
+        sys.stdout.flush()
+    except CurateError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader has gone, as in `curate query ... | head`: python must not flush to it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _help(function: Callable[..., object]) -> tuple[str, str, str]:
+    """A verb's first line, its description and its example, from its docstring."""
+    description, _, example = (function.__doc__ or "").partition("Example:")
+    lines = [line.strip() for line in description.strip().splitlines()]
+    return lines[0].rstrip("."), "\n".join(lines), example.strip()
+
+
+def _rows(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not a number of rows from 1")
+    return number
+
+
+def _text(file: str) -> str:
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ParamsError(f"query: cannot read {file}: {error.strerror}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
