@@ -118,5 +118,5 @@ def test_every_id_that_a_table_holds_can_be_explained(tiny_project, capsys):
         output_format="csv",
     )
     found = [one for one in capsys.readouterr().out.split()[1:] if one != '""']
-    assert len(found) == 11
+    assert len(found) == 13
     assert all(one in explain(one) for one in found)
