@@ -9,7 +9,6 @@ a stage's output.
 
 import os
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +16,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.execute import Executor, Work, run_batches
 from curation.progress import progress
 from curation.tables import Relation, count
 
 COMPACT_FILES = 256
-Work = Callable[[pa.Table], pa.Table]
-"""Takes rows of `key` and inputs, gives rows of `key` and values, one for each key."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,14 @@ class Reuse:
 
 
 def compute(
-    memo: Memo, con: duckdb.DuckDBPyConnection, work: Relation, function: Work, *, batch_rows: int, label: str
+    memo: Memo,
+    con: duckdb.DuckDBPyConnection,
+    work: Relation,
+    function: Work,
+    *,
+    batch_rows: int,
+    label: str,
+    executor: Executor = "local",
 ) -> Reuse:
     """Run `function` on the rows of `work` whose `key` the memo lacks, and store each batch.
 
@@ -91,6 +96,7 @@ def compute(
         function: Called with batches; must answer every key it was given, and leave `con` alone.
         batch_rows: Rows of one batch: what a killed run loses.
         label: What progress calls the work.
+        executor: Where the function runs.
     """
     memo.compact(con)
     stored = memo.rows(con)
@@ -98,10 +104,9 @@ def compute(
     pending = work.query("work", f"SELECT work.* FROM work ANTI JOIN stored USING (key) ORDER BY {order}")
     num_all, num_pending = count(work), count(pending)
     if num_pending:
+        batches = (pa.Table.from_batches([batch]) for batch in pending.to_arrow_reader(batch_rows))
         with progress(label, num_pending, "rows") as shown:
-            for arrow_batch in pending.to_arrow_reader(batch_rows):
-                batch = pa.Table.from_batches([arrow_batch])
-                values = function(batch)
+            for batch, values in run_batches(batches, function, executor=executor):
                 assert sorted(values["key"].to_pylist()) == sorted(batch["key"].to_pylist()), f"{label}: keys lost"
                 memo.append(values)
                 shown.update(batch.num_rows)
