@@ -12,6 +12,8 @@ from pathlib import Path
 
 from curation.errors import CurateError, ParamsError
 
+# Those of curation.params, which would load pydantic.
+CATEGORIES = ("math", "code", "science", "instruction", "multi_turn", "chat")
 BROKEN_PIPE = 141
 INTERRUPTED = 130
 
@@ -94,6 +96,29 @@ def profile(args: argparse.Namespace) -> int:
     return 0
 
 
+def init(args: argparse.Namespace) -> int:
+    """Make a new project for sources of your own.
+
+    The options after a --source or a --benchmark tell of that one; what they do not tell is guessed
+    from the file's first record. Without a source the project starts with 20 small prompts.
+
+    Example:
+        curate init my-data --source train.jsonl --columns prompt=question,reference=answer --category math
+    """
+    from curation import init as module
+    from curation.guess import BenchmarkWish, SourceWish
+
+    options = module.Options(
+        sources=[SourceWish(**one) for one in getattr(args, "source", ())],
+        benchmarks=[BenchmarkWish(**one) for one in getattr(args, "benchmark", ())],
+        prompt_budget=args.prompt_budget,
+        git=not args.no_git,
+    )
+    notes = module.init(args.folder, options)
+    print("\n".join([*notes, f"made {args.folder}", module.next_steps(args.folder)]))
+    return 0
+
+
 def _query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sql", nargs="?", metavar="SQL", help="statements; the rows of the last one are shown")
     parser.add_argument("--file", metavar="FILE", help="read the SQL from a file; - reads standard input")
@@ -122,12 +147,75 @@ def _profile_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--write", action="store_true", help="copy the profile to params.yaml")
 
 
+def _init_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a new or an empty folder")
+    parser.add_argument(
+        "--source",
+        dest="source.path",
+        metavar="PATH",
+        help="JSONL, JSON, CSV or Parquet; may be given several times",
+        action=_OfItsOwn,
+    )
+    parser.add_argument(
+        "--columns", dest="source.columns", metavar="PAIRS", help="our field=its column, with commas", action=_OfItsOwn
+    )
+    parser.add_argument(
+        "--reference-pattern",
+        dest="source.reference_pattern",
+        metavar="REGEX",
+        help="first group: the reference",
+        action=_OfItsOwn,
+    )
+    parser.add_argument(
+        "--category", dest="source.category", choices=CATEGORIES, help="of all its prompts", action=_OfItsOwn
+    )
+    parser.add_argument("--licence", dest="source.licence", metavar="SPDX", action=_OfItsOwn)
+    parser.add_argument(
+        "--benchmark",
+        dest="benchmark.path",
+        metavar="PATH",
+        help="questions to keep out; may be given several times",
+        action=_OfItsOwn,
+    )
+    parser.add_argument(
+        "--question", dest="benchmark.question", metavar="COLUMN", help="column of the question", action=_OfItsOwn
+    )
+    parser.add_argument(
+        "--question-id", dest="benchmark.id", metavar="COLUMN", help="column of the question's id", action=_OfItsOwn
+    )
+    parser.add_argument(
+        "--prompt-budget", type=_rows, default=20, metavar="N", help="most prompts answered per category: 20"
+    )
+    parser.add_argument("--no-git", action="store_true", help="make no git repository")
+
+
+class _OfItsOwn(argparse.Action):
+    """An option that opens a source or benchmark (its path), or that tells of the last one opened."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> None:
+        kind, key = self.dest.split(".")
+        opened = [*(getattr(namespace, kind, None) or ())]
+        if key == "path":
+            opened.append({})
+        elif not opened:
+            parser.error(f"{option_string} stands after the --{kind} that it tells of")
+        opened[-1] = {**opened[-1], key: values}
+        setattr(namespace, kind, opened)
+
+
 VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None]], ...] = (
     (query, _query_arguments),
     (explain, _explain_arguments),
     (funnel, _funnel_arguments),
     (schema, _schema_arguments),
     (profile, _profile_arguments),
+    (init, _init_arguments),
 )
 
 
