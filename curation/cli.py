@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from curation.errors import CurateError, ParamsError
@@ -96,6 +97,22 @@ def profile(args: argparse.Namespace) -> int:
     return 0
 
 
+def plan(args: argparse.Namespace) -> int:
+    """Count what `dvc repro` would ask of the teachers, by teacher and category.
+
+    Answers that the memo holds cost nothing; tokens are expected from the memo's answers.
+
+    Example:
+        curate plan --format json
+    """
+    from curation.forecast import Forecast, forecast
+    from curation.render import rows_as
+
+    names = [field.name for field in fields(Forecast)]
+    print(rows_as(args.format, names, [tuple(vars(one).values()) for one in forecast()]))
+    return 0
+
+
 def init(args: argparse.Namespace) -> int:
     """Make a new project for sources of your own.
 
@@ -145,6 +162,10 @@ def _schema_arguments(parser: argparse.ArgumentParser) -> None:
 def _profile_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="a file of profiles/")
     parser.add_argument("--write", action="store_true", help="copy the profile to params.yaml")
+
+
+def _plan_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
 
 
 def _init_arguments(parser: argparse.ArgumentParser) -> None:
@@ -215,6 +236,7 @@ VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.Argum
     (funnel, _funnel_arguments),
     (schema, _schema_arguments),
     (profile, _profile_arguments),
+    (plan, _plan_arguments),
     (init, _init_arguments),
 )
 

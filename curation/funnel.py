@@ -4,8 +4,6 @@ Read from the stages' counts.json in the order of dvc.yaml, then the releases wi
 A stage that has not run is left out.
 """
 
-import csv
-import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -124,10 +122,10 @@ def _share(part: int, whole: int) -> str:
 
 def _csv(counts: list[Counts]) -> str:
     """One row per stage, dataset and reason; a stage that dropped nothing has one with an empty reason."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(("stage", "dataset", "unit", "rows_in", "rows_kept", "reason", "rows_dropped"))
-    for one in counts:
-        totals = (one.stage, one.dataset, one.unit, one.rows_in, one.rows_kept)
-        writer.writerows((*totals, *dropped) for dropped in (one.dropped or {"": 0}).items())
-    return file.getvalue().rstrip("\n")
+    header = ("stage", "dataset", "unit", "rows_in", "rows_kept", "reason", "rows_dropped")
+    rows = [
+        (one.stage, one.dataset, one.unit, one.rows_in, one.rows_kept, *dropped)
+        for one in counts
+        for dropped in (one.dropped or {"": 0}).items()
+    ]
+    return render.rows_as("csv", header, rows)

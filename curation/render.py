@@ -1,12 +1,16 @@
 """Text for people: tables cut to a width, long texts shortened, two texts with their differences marked."""
 
+import csv
 import difflib
+import io
+import json
 import os
 import re
 import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
+from typing import Literal
 
 CELL_MIN = 8
 CELL_MAX = 120
@@ -76,6 +80,24 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A table in GitHub's Markdown."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join("| " + " | ".join(_escape(value) for value in line) + " |" for line in lines)
+
+
+def rows_as(
+    output_format: Literal["table", "csv", "json"], columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> str:
+    """Rows of scalars as a table, as CSV with a header, or as one JSON object per line.
+
+    Example:
+        >>> rows_as("json", ("a", "b"), [(1, None)])
+        '{"a": 1, "b": null}'
+    """
+    if output_format == "table":
+        return table(columns, rows, max_columns=width())
+    if output_format == "json":
+        return "\n".join(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) for row in rows)
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+    return file.getvalue().rstrip("\n")
 
 
 def marked(text: str, other: str) -> str:

@@ -1,6 +1,8 @@
 """The command `curate` as it is started: fast help, one sentence for an error, quiet when its reader goes."""
 
+import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -76,6 +78,12 @@ def test_a_reader_that_goes_away_is_no_error(tiny_project):
     assert told.returncode == 141
 
 
+def test_a_plan_before_annotate_has_run_says_what_to_do(tiny_project, capsys):
+    shutil.rmtree("data/annotate")
+    assert main(["plan"]) == 1
+    assert "prompts: no Parquet shard in data/annotate/prompts" in capsys.readouterr().err
+
+
 def test_a_limit_of_no_rows_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["query", "SELECT 1", "--limit", "0"])
@@ -97,3 +105,13 @@ def test_a_profile_is_shown_first_and_written_on_request(tmp_path, monkeypatch, 
     assert not Path("params.yaml").exists()
     assert main(["profile", "tiny", "--write"]) == 0
     assert Path("params.yaml").read_bytes() == (ROOT / "profiles" / "tiny.yaml").read_bytes()
+
+
+@pytest.mark.parametrize(("function", "add_arguments"), VERBS, ids=NAMES)
+def test_every_verb_and_option_is_in_the_docs(function, add_arguments):
+    text = (ROOT / "docs/cli.md").read_text()
+    assert f"\n## {function.__name__}\n" in text
+    added = argparse.ArgumentParser()
+    add_arguments(added)
+    options = [option for action in added._actions for option in action.option_strings if option.startswith("--")]
+    assert [option for option in options if option != "--help" and f"`{option}" not in text] == []

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation import catalog
 from curation.errors import DataError
 from curation.query import _plain, query
 
+ROOT = Path(__file__).parents[2]
 REASONS = "SELECT reason, count(*) AS rows FROM drops GROUP BY reason ORDER BY rows DESC, reason LIMIT 2"
 
 
@@ -131,3 +134,17 @@ def test_any_value_becomes_strict_json(value):
 
 def test_not_a_number_is_null_and_not_zero():
     assert [_plain(value) for value in (math.nan, math.inf, 0.0)] == [None, None, 0.0]
+
+
+QUESTIONS = re.findall(r"```sql\n(.*?)```", (ROOT / "docs/query.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("sql", QUESTIONS)
+def test_every_query_of_the_docs_has_rows(tiny_project, capsys, sql):
+    query(sql, output_format="json")
+    assert capsys.readouterr().out.startswith("{")
+
+
+def test_every_view_is_in_the_docs(tiny_project):
+    text = (ROOT / "docs/query.md").read_text()
+    assert [view.name for view in catalog.views() if f"| `{view.name}`" not in text] == []

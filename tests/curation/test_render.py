@@ -52,3 +52,10 @@ def test_marking_changes_no_word(own, other):
 def test_the_nearest_names_are_offered_else_all():
     assert render.nearest("scoress", ["scores", "grades"]) == "nearest: scores"
     assert render.nearest("x", []) == "there are: none"
+
+
+def test_rows_come_as_table_csv_or_json():
+    rows = [("a,b", 1), ("c", None)]
+    assert render.rows_as("csv", ("x", "y"), rows) == 'x,y\n"a,b",1\nc,'
+    assert render.rows_as("json", ("x", "y"), rows).splitlines()[1] == '{"x": "c", "y": null}'
+    assert render.rows_as("table", ("x", "y"), rows).splitlines()[2] == "a,b     1"
