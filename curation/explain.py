@@ -68,7 +68,7 @@ def explain(wanted: str, *, full: bool = False) -> str:
     try:
         names = con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
         tables = _Tables(con, frozenset(name for (name,) in names), 10**12 if full else TEXT_CHARS)
-        kind, found = _resolve(tables, wanted)
+        kind, found = _resolve(tables, wanted.strip().rstrip("…"))
         lines = {"record": _record, "prompt": _prompt, "sample": _sample, "evidence": _evidence}[kind](tables, found)
         return "\n".join(lines)
     finally:

@@ -26,7 +26,7 @@ def width() -> int:
 
 
 def cell(value: object) -> str:
-    r"""A value on one line; floats with six digits.
+    r"""A value on one line; floats with six digits, nested values as JSON.
 
     Example:
         >>> cell(None), cell(0.1234567), cell(True), cell("a\nb")
@@ -38,7 +38,9 @@ def cell(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = str(value).replace("\r", "").replace("\n", "↵").replace("\t", " ")
+    nested = isinstance(value, dict | list)
+    text = json.dumps(value, ensure_ascii=False, default=str) if nested else str(value)
+    text = text.replace("\r", "").replace("\n", "↵").replace("\t", " ")
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 

@@ -35,6 +35,7 @@ def test_a_life_is_told_as_agreed(tiny_project, title, wanted):
 @pytest.mark.parametrize(("title", "wanted"), CASES[:7], ids=[title for title, _ in CASES[:7]])
 def test_six_characters_of_an_id_are_enough(tiny_project, title, wanted):
     assert explain(wanted[:6]) == explain(wanted.upper())
+    assert explain(f"{wanted[:9]}…") == explain(wanted), "as a table shows it"
 
 
 def test_a_record_is_found_by_its_place_in_the_source(tiny_project, ids):

@@ -27,6 +27,10 @@ def test_numbers_stand_right_and_null_is_said():
     assert table.split("\n") == ["name   rows", "────  ─────", "a     12345", "b      null"]
 
 
+def test_nested_values_are_shown_as_json():
+    assert render.cell([{"role": "user", "content": None}]) == '[{"role": "user", "content": null}]'
+
+
 def test_columns_without_room_are_named():
     table = render.table(("id", "text", "answer"), [("x" * 20, "y" * 20, "z" * 20)], max_columns=20)
     assert table.split("\n")[-1] == "(not shown, no room: answer)"
