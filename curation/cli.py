@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from curation.errors import CurateError, ParamsError
+from curation.option_groups import OfItsOwn
 
 # Those of curation.params, which would load pydantic.
 CATEGORIES = ("math", "code", "science", "instruction", "multi_turn", "chat")
@@ -175,59 +176,39 @@ def _init_arguments(parser: argparse.ArgumentParser) -> None:
         dest="source.path",
         metavar="PATH",
         help="JSONL, JSON, CSV or Parquet; may be given several times",
-        action=_OfItsOwn,
+        action=OfItsOwn,
     )
     parser.add_argument(
-        "--columns", dest="source.columns", metavar="PAIRS", help="our field=its column, with commas", action=_OfItsOwn
+        "--columns", dest="source.columns", metavar="PAIRS", help="our field=its column, with commas", action=OfItsOwn
     )
     parser.add_argument(
         "--reference-pattern",
         dest="source.reference_pattern",
         metavar="REGEX",
         help="first group: the reference",
-        action=_OfItsOwn,
+        action=OfItsOwn,
     )
     parser.add_argument(
-        "--category", dest="source.category", choices=CATEGORIES, help="of all its prompts", action=_OfItsOwn
+        "--category", dest="source.category", choices=CATEGORIES, help="of all its prompts", action=OfItsOwn
     )
-    parser.add_argument("--licence", dest="source.licence", metavar="SPDX", action=_OfItsOwn)
+    parser.add_argument("--licence", dest="source.licence", metavar="SPDX", action=OfItsOwn)
     parser.add_argument(
         "--benchmark",
         dest="benchmark.path",
         metavar="PATH",
         help="questions to keep out; may be given several times",
-        action=_OfItsOwn,
+        action=OfItsOwn,
     )
     parser.add_argument(
-        "--question", dest="benchmark.question", metavar="COLUMN", help="column of the question", action=_OfItsOwn
+        "--question", dest="benchmark.question", metavar="COLUMN", help="column of the question", action=OfItsOwn
     )
     parser.add_argument(
-        "--question-id", dest="benchmark.id", metavar="COLUMN", help="column of the question's id", action=_OfItsOwn
+        "--question-id", dest="benchmark.id", metavar="COLUMN", help="column of the question's id", action=OfItsOwn
     )
     parser.add_argument(
         "--prompt-budget", type=_rows, default=20, metavar="N", help="most prompts answered per category: 20"
     )
     parser.add_argument("--no-git", action="store_true", help="make no git repository")
-
-
-class _OfItsOwn(argparse.Action):
-    """An option that opens a source or benchmark (its path), or that tells of the last one opened."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[object] | None,
-        option_string: str | None = None,
-    ) -> None:
-        kind, key = self.dest.split(".")
-        opened = [*(getattr(namespace, kind, None) or ())]
-        if key == "path":
-            opened.append({})
-        elif not opened:
-            parser.error(f"{option_string} stands after the --{kind} that it tells of")
-        opened[-1] = {**opened[-1], key: values}
-        setattr(namespace, kind, opened)
 
 
 VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None]], ...] = (
