@@ -6,6 +6,7 @@ that needs it builds it anew (about 0.1 s), beside the old one, and renames it i
 """
 
 import glob
+import re
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ def _view(data: Path, stage: str, table: Table) -> View:
 def _releases(data: Path) -> list[View]:
     """A view per released dataset: `am-40m` is called `am_40m`."""
     return [
-        View(folder.parent.name.replace("-", "_"), "release", f"Released rows of {folder.parent.name}.", (folder,))
+        View(re.sub(r"\W", "_", folder.parent.name), "release", f"Released rows of {folder.parent.name}.", (folder,))
         for folder in sorted((data / "release").glob("[!.]*/data"))
         if _shards(folder)
     ]
@@ -130,15 +131,15 @@ def _create(con: duckdb.DuckDBPyConnection, view: View) -> None:
     # Folders are escaped and hive columns switched off: a project's path may hold [ or =.
     shards = ", ".join(_quote(f"{glob.escape(str(folder.absolute()))}/*.parquet") for folder in view.folders)
     try:
-        con.execute(f"CREATE VIEW {view.name} AS SELECT * FROM read_parquet([{shards}], hive_partitioning = false)")
+        con.execute(f'CREATE VIEW "{view.name}" AS SELECT * FROM read_parquet([{shards}], hive_partitioning = false)')
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         raise DataError(
             f"{view.name}: a shard cannot be read: {str(error).splitlines()[0]}. "
             f"Delete it and run its stage again: dvc repro -f {view.folders[0].parent.name}"
         ) from error
-    con.execute(f"COMMENT ON VIEW {view.name} IS {_quote(view.doc)}")
+    con.execute(f'COMMENT ON VIEW "{view.name}" IS {_quote(view.doc)}')
     for column in view.table.columns if view.table else ():
-        con.execute(f'COMMENT ON COLUMN {view.name}."{column.name}" IS {_quote(column.doc)}')
+        con.execute(f'COMMENT ON COLUMN "{view.name}"."{column.name}" IS {_quote(column.doc)}')
 
 
 def _quote(text: str) -> str:

@@ -64,6 +64,12 @@ def test_a_projects_path_may_hold_what_a_pattern_would_read(tiny_project, monkey
         assert len(rows.fetchall()) == 3
 
 
+def test_a_released_dataset_of_any_name_gets_a_view(tiny_project):
+    shutil.copytree("data/release/am-1-4m", "data/release/3m-v1.0")
+    with catalog.connect() as con:
+        assert con.execute('SELECT count(*) FROM "3m_v1_0"').fetchall() == [(1,)]
+
+
 def test_an_empty_folder_is_told_what_to_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"no tables in .* yet\. Run from the project's root: dvc repro"):
