@@ -212,3 +212,22 @@ def tiny_project(written_project: Path, tmp_path: Path, monkeypatch: pytest.Monk
 def ids() -> Callable[[str, str], str]:
     """Ids of the tiny project: `ids("sample", "right")`."""
     return digest
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a Llama of random weights and a tokenizer of 63 words, w1 to w63."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny_model")
+    vocabulary = {"<unk>": 0, **{f"w{number}": number for number in range(1, 64)}}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>").save_pretrained(folder)
+    torch.manual_seed(5)
+    sizes = {"vocab_size": 64, "hidden_size": 16, "intermediate_size": 32, "max_position_embeddings": 64}
+    layers = {"num_hidden_layers": 2, "num_attention_heads": 2, "initializer_range": 0.5}
+    LlamaForCausalLM(LlamaConfig(**sizes, **layers)).save_pretrained(folder)
+    return folder
