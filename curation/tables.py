@@ -70,10 +70,19 @@ def _check_shard(shard: Path, table: Table) -> None:
             )
 
 
-def write(relation: Relation, folder: Path, table: Table, *, shard_rows: int = SHARD_ROWS) -> int:
+def write(
+    relation: Relation,
+    folder: Path,
+    table: Table,
+    *,
+    shard_rows: int = SHARD_ROWS,
+    row_group_rows: int = BATCH_ROWS,
+    prefix: str = "",
+) -> int:
     """Write a relation as a table's shards, ordered by its key; returns the number of rows.
 
     An empty relation gives one shard without rows, so that readers need no special case.
+    Shards are called `<prefix>00000.parquet` and so on.
 
     Raises:
         DataError: A column is missing, or a null stands where the contract allows none.
@@ -86,27 +95,31 @@ def write(relation: Relation, folder: Path, table: Table, *, shard_rows: int = S
     columns = ", ".join(f'"{name}"' for name in table.column_names)
     order = ", ".join(f'"{name}" NULLS FIRST' for name in table.key)
     ordered = relation.query("rows_to_write", f"SELECT {columns} FROM rows_to_write ORDER BY {order}")
-    reader = ordered.to_arrow_reader(BATCH_ROWS)
+    reader = ordered.to_arrow_reader(row_group_rows)
     folder.mkdir(parents=True, exist_ok=True)
-    return write_batches(
-        (_conform(batch, table, folder) for batch in reader), folder, table.arrow_schema, shard_rows=shard_rows
-    )
+    batches = (_conform(batch, table, folder) for batch in reader)
+    return write_batches(batches, folder, table.arrow_schema, shard_rows=shard_rows, prefix=prefix)
 
 
-def write_batches(batches: Iterator[pa.Table], folder: Path, schema: pa.Schema, *, shard_rows: int) -> int:
-    """Write tables of one schema, in order, into shards of at most `shard_rows` rows plus one batch."""
+def write_batches(
+    batches: Iterator[pa.Table], folder: Path, schema: pa.Schema, *, shard_rows: int, prefix: str = ""
+) -> int:
+    """Write tables of one schema, in order, into shards of at most `shard_rows` rows plus one batch.
+
+    Shards are called `<prefix>00000.parquet` and so on; each batch is a row group.
+    """
     writer, in_shard, total, shards = None, 0, 0, 0
     for batch in batches:
         if writer is None or in_shard >= shard_rows:
             if writer is not None:
                 writer.close()
-            writer = _shard_writer(folder / f"{shards:05d}.parquet", schema)
+            writer = _shard_writer(folder / f"{prefix}{shards:05d}.parquet", schema)
             shards, in_shard = shards + 1, 0
         writer.write_table(batch)
         in_shard += batch.num_rows
         total += batch.num_rows
     if writer is None:
-        writer = _shard_writer(folder / "00000.parquet", schema)
+        writer = _shard_writer(folder / f"{prefix}00000.parquet", schema)
     writer.close()
     return total
 

@@ -1,0 +1,186 @@
+"""The dataset card of a release: front matter that the Hub reads, and figures for people.
+
+Everything comes from the manifest and from the released rows themselves, so that a card can
+never speak of other data than it lies beside.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import yaml
+
+# From free to strict; one that is not listed counts as stricter than all. A release is under its
+# strictest source's licence.
+LICENCES = (
+    ("CC0-1.0", "cc0-1.0"),
+    ("MIT", "mit"),
+    ("Apache-2.0", "apache-2.0"),
+    ("ODC-By-1.0", "odc-by"),
+    ("CC-BY-4.0", "cc-by-4.0"),
+    ("CC-BY-SA-4.0", "cc-by-sa-4.0"),
+    ("CC-BY-NC-4.0", "cc-by-nc-4.0"),
+    ("CC-BY-NC-SA-4.0", "cc-by-nc-sa-4.0"),
+)
+SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
+WHAT = {
+    "am_1_4m": "One response per prompt, in the layout of AM-DeepSeek-R1-Distilled-1.4M (arXiv 2503.19633).",
+    "am_40m": "Every response with its score and the pass rates of its prompt, in the layout of "
+    "AM-DeepSeek-Distilled-40M (DeepDistill, arXiv 2504.17565).",
+}
+
+
+def card(manifest: Mapping[str, Any], con: duckdb.DuckDBPyConnection, root: Path) -> str:
+    """The whole README.md of a release.
+
+    Args:
+        manifest: As release wrote it.
+        con: Any connection; only the release's own files are read.
+        root: Folder of the release.
+    """
+    front = yaml.safe_dump(front_matter(manifest, con, root), sort_keys=False, allow_unicode=True)
+    return f"---\n{front}---\n\n{_body(manifest, con, root)}"
+
+
+def strictest_licence(licences: Sequence[str]) -> str:
+    """The Hub's name of the strictest of some licences; `other` where one is not known.
+
+    Example:
+        >>> strictest_licence(["MIT", "CC-BY-NC-4.0", "Apache-2.0"])
+        'cc-by-nc-4.0'
+    """
+    order = [name for name, _ in LICENCES]
+    if not licences or any(licence not in order for licence in licences):
+        return "other"
+    return LICENCES[max(order.index(licence) for licence in licences)][1]
+
+
+def front_matter(manifest: Mapping[str, Any], con: duckdb.DuckDBPyConnection, root: Path) -> dict[str, Any]:
+    """What the Hub reads: licence, languages, size, configs and their features."""
+    rows = sum(file["rows"] for file in manifest["files"] if file["config"] != "drops")
+    languages = con.execute(f"SELECT DISTINCT language FROM {_released(root)} ORDER BY 1").fetchall()
+    configs = list(dict.fromkeys(file["config"] for file in manifest["files"]))
+    return {
+        "license": strictest_licence([source["licence"] for source in manifest["sources"]]),
+        "language": [language for (language,) in languages if language != "other"],
+        "pretty_name": manifest["dataset"],
+        "size_categories": [next((name for most, name in SIZES if rows < most), "10M<n<100M")],
+        "task_categories": ["text-generation"],
+        "tags": ["reasoning", "distillation", "curate"],
+        "configs": [_config(manifest, config) for config in sorted(configs, key=lambda name: name != "default")],
+        "dataset_info": [_dataset_info(manifest, config, root) for config in sorted(configs)],
+    }
+
+
+def _files(manifest: Mapping[str, Any], config: str) -> dict[str, list[Mapping[str, Any]]]:
+    """A config's files by split."""
+    splits: dict[str, list[Mapping[str, Any]]] = {}
+    for file in manifest["files"]:
+        if file["config"] == config:
+            splits.setdefault(file["split"], []).append(file)
+    return splits
+
+
+def _config(manifest: Mapping[str, Any], config: str) -> dict[str, Any]:
+    data_files = [
+        {"split": split, "path": [file["path"] for file in files]} for split, files in _files(manifest, config).items()
+    ]
+    return {"config_name": config, **({"default": True} if config == "default" else {}), "data_files": data_files}
+
+
+def _dataset_info(manifest: Mapping[str, Any], config: str, root: Path) -> dict[str, Any]:
+    """Features and sizes of a config, as `datasets` writes them."""
+    from datasets import DatasetInfo, Features, SplitDict, SplitInfo
+
+    splits = _files(manifest, config)
+    first = next(iter(splits.values()))[0]["path"]
+    sizes = {split: sum(file["bytes"] for file in files) for split, files in splits.items()}
+    info = DatasetInfo(
+        features=Features.from_arrow_schema(pq.read_schema(root / first)),
+        splits=SplitDict(
+            {
+                split: SplitInfo(split, num_bytes=sizes[split], num_examples=sum(file["rows"] for file in files))
+                for split, files in splits.items()
+            }
+        ),
+        config_name=config,
+        download_size=sum(sizes.values()),
+        dataset_size=sum(sizes.values()),
+    )
+    # Private, and the only writer of the format that load_dataset checks.
+    return {"config_name": config, **info._to_yaml_dict()}  # noqa: SLF001
+
+
+def _body(manifest: Mapping[str, Any], con: duckdb.DuckDBPyConnection, root: Path) -> str:
+    released = _released(root)
+    sections = [
+        f"# {manifest['dataset']}",
+        f"{WHAT[manifest['layout']]} Built by Curate; release `{manifest['release_id']}`.",
+        "## Rows",
+        _query_table(con, f"SELECT split, category, count(*) AS rows FROM {released} GROUP BY ALL ORDER BY ALL"),
+        "## Lengths, in tokens",
+        _query_table(
+            con,
+            f"""
+            SELECT category, min(answer_tokens) AS least, quantile_disc(answer_tokens, 0.5) AS median,
+                quantile_disc(answer_tokens, 0.9) AS p90, max(answer_tokens) AS most
+            FROM {released} GROUP BY ALL ORDER BY ALL
+            """,
+        ),
+        "## Difficulty and language",
+        _query_table(con, f"SELECT difficulty, language, count(*) AS rows FROM {released} GROUP BY ALL ORDER BY ALL"),
+        "## Sources",
+        _table(manifest["sources"], ("name", "licence", "num_samples", "revision")),
+        "## Teachers",
+        "A teacher without a model is the tag of responses that came with their source.",
+        _table(manifest["teachers"], ("name", "model", "roles", "num_samples")),
+        "## Verifiers",
+        _table(manifest["verifiers"], ("name", "version", "num_samples", "num_verified")),
+        "## What was left out",
+        "The config `drops` holds every row that a stage or the selection dropped, with its reason.",
+        _query_table(
+            con,
+            f"SELECT stage, reason, count(*) AS rows FROM '{root}/drops/*.parquet' GROUP BY ALL ORDER BY rows DESC, stage, reason",
+        ),
+        "## Columns",
+        _table(manifest["schema"], ("name", "type", "doc")),
+        "## Use",
+        '    from datasets import load_dataset\n    rows = load_dataset("<this folder or repository>", split="train")',
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _released(root: Path) -> str:
+    """SQL for all released rows, `split` from the file's name."""
+    return (
+        f"(SELECT *, regexp_extract(filename, '([a-z]+)-[0-9]+\\.parquet', 1) AS split "
+        f"FROM read_parquet('{root}/**/*-*.parquet', filename = true))"
+    )
+
+
+def _query_table(con: duckdb.DuckDBPyConnection, sql: str) -> str:
+    relation = con.sql(sql)
+    return _table([dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()], relation.columns)
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """A Markdown table of some columns."""
+    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    lines += [f"| {' | '.join(_cell(row[name]) for name in columns)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")

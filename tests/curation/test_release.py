@@ -1,0 +1,131 @@
+"""A release holds what was selected, in the published layout, and says what it is."""
+
+import hashlib
+import json
+
+import pytest
+import yaml
+from datasets import load_dataset
+
+from curation import release
+from curation.layouts import layout_table
+from curation.params import load
+from curation.stage import run_stage
+from curation.tables import connect, from_rows, read, write
+from schemas.am_1_4m import AM_1_4M
+from schemas.selections import SELECTIONS
+
+
+def choose(folder, dataset, samples, *, split="train"):
+    """Write a selection of some samples, as select would."""
+    rows = [
+        {
+            "dataset": dataset,
+            "config": "default",
+            "sample_id": sample,
+            "prompt_id": prompt,
+            "role": "response",
+            "split": split,
+        }
+        for sample, prompt in samples
+    ]
+    write(
+        from_rows(connect(memory_gb=1), rows, SELECTIONS), folder / "data/select" / dataset / "selections", SELECTIONS
+    )
+
+
+@pytest.fixture
+def chosen(tiny_project, ids):
+    """The tiny project with two samples of one prompt selected for am-40m, and a ready one."""
+    apples, add = ids("prompt", "apples"), ids("prompt", "add")
+    samples = [(ids("sample", "right"), apples), (ids("sample", "wrong"), apples), (ids("sample", "ready"), add)]
+    choose(tiny_project, "am-40m", samples)
+    return tiny_project
+
+
+def released(folder, dataset):
+    assert release.main([dataset]) == 0
+    return folder / "data/release" / dataset
+
+
+def test_rows_have_the_flat_shape_of_the_40m_card(chosen):
+    root = released(chosen, "am-40m")
+    rows = (
+        read(connect(memory_gb=1), root / "data", layout_table(load().datasets["am-40m"])).to_arrow_table().to_pylist()
+    )
+    code, *math = sorted(rows, key=lambda row: row["category"])
+    assert [row["answer"] for row in math] != []
+    assert {row["answer"] for row in math} == {
+        "<think>I count.</think>\n<answer>7</answer>",
+        "<think>I count.</think>\n<answer>8</answer>",
+    }
+    assert (math[0]["ground_truth"], math[0]["question_source"], math[0]["answer_source"]) == ("7", "school", "small")
+    assert (code["category"], code["verify_score"], code["model_name"]) == ("code", None, "school")
+    assert json.loads(code["test_case"])["call_type"] == "assert"
+
+
+def test_rows_have_the_messages_of_the_1_4m_card(tiny_project):
+    root = released(tiny_project, "am-1-4m")
+    (row,) = read(connect(memory_gb=1), root / "data", AM_1_4M).to_arrow_table().to_pylist()
+    user, assistant = row["messages"]
+    assert user["info"]["source"] == "school"
+    assert user["info"]["reference_answer"] == "7"
+    assert user["info"]["test_case"] is None
+    assert assistant["content"] == "<think>I count.</think>\n<answer>7</answer>"
+    assert (assistant["info"]["think_content"], assistant["info"]["answer_content"]) == ("I count.", "7")
+    assert (row["num_turns"], row["answer_tokens"]) == (2, 9)
+
+
+def test_the_manifest_agrees_with_the_files(chosen):
+    root = released(chosen, "am-40m")
+    manifest = json.loads((root / "manifest.json").read_text())
+    assert {file["path"] for file in manifest["files"]} == {
+        path.relative_to(root).as_posix() for path in root.rglob("*.parquet")
+    }
+    for file in manifest["files"]:
+        data = (root / file["path"]).read_bytes()
+        assert (file["bytes"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    assert [(source["name"], source["licence"], source["num_samples"]) for source in manifest["sources"]] == [
+        ("school", "MIT", 3)
+    ]
+
+
+def test_two_releases_of_equal_rows_are_equal(chosen):
+    def contents():
+        root = released(chosen, "am-40m")
+        return {path.name: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    assert contents() == contents()
+
+
+def test_other_rows_make_another_release(chosen, ids):
+    def release_id():
+        return json.loads((released(chosen, "am-40m") / "manifest.json").read_text())["release_id"]
+
+    before = release_id()
+    choose(chosen, "am-40m", [(ids("sample", "right"), ids("prompt", "apples"))])
+    assert release_id() != before
+
+
+def test_datasets_loads_what_was_released(chosen):
+    root = released(chosen, "am-40m")
+    rows = load_dataset(str(root), split="train")
+    assert sorted(rows["answer_source"]) == ["school", "small", "small"]
+    assert set(load_dataset(str(root), "drops", split="train")["reason"]) >= {
+        "near_duplicate",
+        "over_budget",
+        "repetition",
+    }
+
+
+def test_the_card_names_licence_size_and_splits(chosen):
+    text = (released(chosen, "am-40m") / "README.md").read_text()
+    front = yaml.safe_load(text.split("---")[1])
+    assert (front["license"], front["size_categories"], front["language"]) == ("mit", ["n<1K"], ["en"])
+    assert front["configs"][0]["data_files"] == [{"split": "train", "path": ["data/train-00000.parquet"]}]
+    assert "| distill | over_budget | 1 |" in text
+
+
+def test_a_release_needs_its_selection(tiny_project, capsys):
+    assert run_stage("release", release._run, dataset="am-40m") == 1
+    assert "no Parquet shard in data/select/am-40m/selections" in capsys.readouterr().err
