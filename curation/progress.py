@@ -17,8 +17,8 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress(label: str, total: int, unit: str) -> Iterator[Progress]:
-    """Show how far `total` units of work are, with rate and time left, on stderr."""
+def progress(label: str, total: int | None, unit: str) -> Iterator[Progress]:
+    """Show how far `total` units of work are, with rate and time left, on stderr; None: no one knows the total."""
     shown: Progress = _Bar(label, total, unit) if sys.stderr.isatty() else _Lines(label, total, unit)
     try:
         yield shown
@@ -28,7 +28,7 @@ def progress(label: str, total: int, unit: str) -> Iterator[Progress]:
 
 
 class _Bar:
-    def __init__(self, label: str, total: int, unit: str) -> None:
+    def __init__(self, label: str, total: int | None, unit: str) -> None:
         from tqdm import tqdm
 
         self._bar = tqdm(total=total, desc=label, unit=f" {unit}", file=sys.stderr)
@@ -42,7 +42,7 @@ class _Bar:
 
 
 class _Lines:
-    def __init__(self, label: str, total: int, unit: str) -> None:
+    def __init__(self, label: str, total: int | None, unit: str) -> None:
         self._label, self._total, self._unit = label, total, unit
         self._done = 0
         self._start = self._shown = time.monotonic()
@@ -50,11 +50,13 @@ class _Lines:
     def update(self, done: int, note: str = "") -> None:
         self._done += done
         now = time.monotonic()
-        if now - self._shown < LINE_SECONDS and self._done < self._total:
+        if now - self._shown < LINE_SECONDS and (self._total is None or self._done < self._total):
             return
         self._shown = now
         rate = self._done / max(now - self._start, 1e-9)
-        left = (self._total - self._done) / max(rate, 1e-9)
-        tail = f", {note}" if note else ""
-        line = f"{self._label}: {self._done:,}/{self._total:,} {self._unit}, {rate:,.1f}/s, {left:,.0f} s left{tail}"
-        print(line, file=sys.stderr, flush=True)
+        so_far = f"{self._label}: {self._done:,}"
+        told = [f"{rate:,.1f}/s"]
+        if self._total is not None:
+            so_far += f"/{self._total:,}"
+            told.append(f"{(self._total - self._done) / max(rate, 1e-9):,.0f} s left")
+        print(", ".join([f"{so_far} {self._unit}", *told, *([note] if note else [])]), file=sys.stderr, flush=True)
