@@ -1,0 +1,254 @@
+"""Selections: both recipes against plain Python on random tables, splits, and what a wrong recipe is told."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from curation import params as params_module
+from curation import tables
+from curation.errors import DataError, ParamsError
+from curation.grade import grade
+from curation.params import Ask, Dataset, Params
+from curation.select import Curated, select
+from schemas.annotations import ANNOTATIONS
+from schemas.drops import DROPS
+from schemas.prompts import PROMPTS
+from schemas.responses import RESPONSES
+from schemas.scores import SCORES
+from schemas.selections import SELECTIONS
+from schemas.verdicts import VERDICTS
+
+THRESHOLDS = {"math": 0.99, "science": 4.99, "chat": 0.7}
+ROLES = {"small": ["tiny"], "large": ["big", "tag"], "spare": ["tiny"]}
+PREFERENCE = {"big": 0, "tag": 0, "tiny": 1}
+DIFFICULTIES = ["very easy", "easy", "medium", "hard"]
+VALUES = {"roles": ["large", "small"], "keep_unverified": True, "keep_easy": 0.5, "keep_medium": 0.7}
+SPLITS = {"train": 0.5, "validation": 0.25, "test": 0.25}
+ASK = Ask(roles=["small"], samples=1, keep_existing=False)
+
+
+def dataset(recipe="am_1_4m", **changes) -> Dataset:
+    values = VALUES if recipe == "am_1_4m" else {"roles": ["large", "small"]}
+    block = Dataset(recipe=recipe, values=values, ask=ASK, layout="am_40m", splits=SPLITS, allow_empty=True)
+    return replace(block, **changes)
+
+
+@pytest.fixture
+def params() -> Params:
+    """The default params with roles and thresholds of the tests."""
+    return replace(
+        params_module.load(),
+        seed=3,
+        roles=ROLES,
+        grade=params_module.Grade(thresholds=THRESHOLDS),
+        datasets={"mine": dataset()},
+    )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """All that recipes know of one response."""
+
+    index: int
+    prompt: int
+    teacher: str
+    score: float | None
+    reason: str | None
+    difficulty: str = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "difficulty", DIFFICULTIES[self.prompt % 4])
+
+    @property
+    def id(self):
+        return f"s{self.index:02d}"
+
+    @property
+    def prompt_id(self):
+        return f"p{self.prompt}"
+
+
+SAMPLES = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        st.sampled_from(["tiny", "big", "tag", "stranger"]),
+        st.sampled_from([None, 0.0, 0.5, 1.0, 1.0]),
+        st.sampled_from([None, None, None, "repetition"]),
+    ),
+    min_size=1,
+    max_size=24,
+).map(lambda rows: [Sample(index, *row) for index, row in enumerate(rows)])
+
+
+def curated(samples, con) -> Curated:
+    """Tables of the stages before select, as they would be for these samples."""
+    prompts = sorted({sample.prompt for sample in samples})
+    ids = [{"sample_id": s.id, "prompt_id": s.prompt_id, "teacher": s.teacher} for s in samples]
+    responses = [
+        {
+            **row,
+            "record_id": "r" if s.teacher == "tag" else None,
+            "sample_index": s.index,
+            "answer": "a",
+            "well_formed": True,
+        }
+        for row, s in zip(ids, samples, strict=True)
+    ]
+    verdicts = [
+        {**row, "category": "math", "verifier": "math", "version": "1", "score": s.score}
+        | {"status": "unverified" if s.score is None else "verified"}
+        for row, s in zip(ids, samples, strict=True)
+    ]
+    flags = {"well_formed": True, "language_mixed": False, "boxed": False, "repetition": 1, "frequent_ngrams": 0}
+    lengths = {"reasoning_tokens": 0, "answer_tokens": 1}
+    scores = [{**row, **flags, **lengths, "kept": s.reason is None} for row, s in zip(ids, samples, strict=True)]
+    drops = [
+        {"stage": "score", "reason": s.reason, "figure": 9.0, "sample_id": s.id}
+        for s in samples
+        if s.reason is not None
+    ]
+    fixed = {"record_id": "r", "source": "x", "source_row": "1", "category": "math", "language": "en", "licence": "MIT"}
+    asked = [{**fixed, "prompt_id": f"p{p}", "messages": [], "priority": 1} for p in prompts]
+    labels = {"label": "Math", "annotator": "rules", "num_turns": 1, "length_words": 3, "verifiable": True}
+    labelled = [{**labels, "prompt_id": f"p{p}", "difficulty": DIFFICULTIES[p % 4]} for p in prompts]
+    verdict_rows = tables.from_rows(con, verdicts, VERDICTS)
+    return Curated(
+        prompts=tables.from_rows(con, asked, PROMPTS),
+        annotations=tables.from_rows(con, labelled, ANNOTATIONS),
+        responses=tables.from_rows(con, responses, RESPONSES),
+        verdicts=verdict_rows,
+        scores=tables.from_rows(con, scores, SCORES),
+        score_drops=tables.from_rows(con, drops, DROPS),
+        grades=grade(verdict_rows, THRESHOLDS, con=con),
+    )
+
+
+def selected(samples, params, con, block=None):
+    """Kept and dropped as rows by sample_id."""
+    params = replace(params, datasets={"mine": block or dataset()})
+    result = select(curated(samples, con), params, dataset="mine", con=con)
+    assert set(result.kept.columns) == set(SELECTIONS.column_names)
+    return [
+        {row["sample_id"]: row for row in part.to_arrow_table().to_pylist()} for part in (result.kept, result.dropped)
+    ]
+
+
+def draw(text, seed=3):
+    """What the macro `draw` gives."""
+    return int(hashlib.md5(f"{seed}/{text}".encode()).hexdigest()[:13], 16) / 2**52
+
+
+def naive_am_1_4m(samples):
+    """R1's recipe in plain Python: sample_id -> (reason, evidence)."""
+    reasons = {}
+    by_prompt = {}
+    for sample in (sample for sample in samples if sample.teacher in PREFERENCE):
+        own_draw = draw(sample.prompt_id)
+        share = {"very easy": 0.5, "easy": 0.5, "medium": 0.7, "hard": 1.0}[sample.difficulty]
+        if sample.reason is not None:
+            reasons[sample.id] = (sample.reason, None)
+        elif sample.score is not None and not sample.score > 0.99:
+            reasons[sample.id] = ("failed_verification", None)
+        elif own_draw >= share:
+            reasons[sample.id] = ("downsampled", None)
+        else:
+            by_prompt.setdefault(sample.prompt, []).append(sample)
+    for group in by_prompt.values():
+        group.sort(key=lambda s: (s.score is None, s.teacher != "tag", PREFERENCE[s.teacher], -(s.score or 0), s.id))
+        reasons.update({sample.id: ("not_chosen", group[0].id) for sample in group})
+        reasons[group[0].id] = (None, None)
+    return reasons
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(samples=SAMPLES, data=st.data())
+def test_am_1_4m_equals_plain_python_in_any_order(con, params, samples, data):
+    kept, dropped = selected(data.draw(st.permutations(samples)), params, con)
+    found = {name: (row["reason"], row["evidence_id"]) for name, row in dropped.items()}
+    assert found | dict.fromkeys(kept, (None, None)) == naive_am_1_4m(samples)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(samples=SAMPLES)
+def test_am_40m_keeps_all_but_what_a_quality_rule_dropped(con, params, samples):
+    kept, dropped = selected(samples, params, con, dataset("am_40m"))
+    in_scope = [sample for sample in samples if sample.teacher in PREFERENCE]
+    assert {name: row["figure"] for name, row in kept.items()} == {s.id: s.score for s in in_scope if not s.reason}
+    assert {name: row["reason"] for name, row in dropped.items()} == {s.id: s.reason for s in in_scope if s.reason}
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(samples=SAMPLES, extra=SAMPLES)
+def test_a_prompt_has_one_split_and_keeps_it_when_rows_are_added(con, params, samples, extra):
+    more = [*samples, *(replace(sample, index=sample.index + 50) for sample in extra)]
+    few = selected(samples, params, con, dataset("am_40m"))[0]
+    many = selected(more, params, con, dataset("am_40m"))[0]
+    assert {name: many[name]["split"] for name in few} == {name: row["split"] for name, row in few.items()}
+    splits = {(row["prompt_id"], row["split"]) for row in many.values()}
+    assert len(splits) == len({prompt for prompt, _ in splits})
+
+
+def test_splits_follow_the_shares(con, params):
+    samples = [Sample(index, index, "big", 1.0, None) for index in range(400)]
+    kept, _ = selected(samples, params, con, dataset("am_40m"))
+    splits = [row["split"] for row in kept.values()]
+    assert splits.count("train") == pytest.approx(200, abs=40)
+    assert splits.count("test") == pytest.approx(100, abs=35)
+
+
+def test_unverified_responses_stand_only_where_allowed(con, params):
+    strict = dataset(values={**VALUES, "keep_unverified": False})
+    kept, dropped = selected([Sample(0, 3, "big", None, None)], params, con, strict)
+    assert (kept, dropped["s00"]["reason"]) == ({}, "unverified")
+    assert selected([Sample(0, 3, "big", None, None)], params, con)[1] == {}
+
+
+def test_candidates_hold_roles_flags_and_figures_but_no_text(con, params):
+    selected(
+        [Sample(0, 3, "tiny", 1.0, None), Sample(1, 3, "tiny", 0.0, None), Sample(2, 3, "tag", 0.0, None)], params, con
+    )
+    rows = con.sql(
+        "SELECT roles, preference, brought, passed, pass_rate, cv_sample FROM candidates ORDER BY sample_id"
+    ).fetchall()
+    assert rows[0] == (["small", "spare"], 1, False, True, 0.5, pytest.approx(2**0.5))
+    assert rows[2] == (["large"], 0, True, False, 0.0, None)
+    assert not {"answer", "reasoning", "messages"} & set(con.table("candidates").columns)
+
+
+# Each: changes of the dataset, the recipe's SQL (null: the packaged one), the error, what its sentence says.
+WRONG = [
+    ({"values": {"roles": ["large"], "keep_unverified": True, "keep_medium": 1}}, None, ParamsError, r"reads \$keep_easy, .* lacks; did you mean"),
+    ({"values": {**VALUES, "keep_esay": 1}}, None, ParamsError, "does not read datasets.mine.values.keep_esay; did you mean keep_easy"),
+    ({"values": {"roles": ["lage"]}}, None, ParamsError, "names 'lage'; did you mean large"),
+    ({"values": {}}, None, ParamsError, "lacks roles"),
+    ({"recipe": "am_40n"}, None, ParamsError, "did you mean am_40m"),
+    ({"splits": {"train": 0.5}}, None, ParamsError, "add up to 0.5"),
+    ({"allow_empty": False}, "SELECT {all}, 'bad' AS reason, NULL AS evidence_id FROM candidates", DataError, r"keeps no candidate \(bad 1\)"),
+    ({}, "SELECT {all}, NULL AS reason, NULL AS evidence_id FROM candidate", ParamsError, "candidate"),
+    ({}, "SELECT {all}, NULL AS raison, NULL AS evidence_id FROM candidates", ParamsError, "no column 'reason'"),
+    ({}, "SELECT {all}, NULL AS reason, NULL AS evidence_id FROM candidates WHERE false", DataError, "no row to the candidate s00"),
+    ({}, "SELECT {all}, NULL AS reason, NULL AS evidence_id FROM candidates, range(2)", DataError, "several rows to the candidate s00"),
+    ({}, "SELECT {all}, nope AS reason, NULL AS evidence_id FROM candidates", ParamsError, "nope"),
+    ({}, "SELECT 1; SELECT 2", ParamsError, "one SELECT"),
+    ({}, "DROP TABLE candidates", ParamsError, "one SELECT"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "sql", "error", "sentence"), WRONG)
+def test_a_wrong_recipe_is_told_what_is_wrong(con, params, tmp_path, changes, sql, error, sentence):
+    block = dataset(**changes)
+    if sql is not None:
+        own = tmp_path / "own.sql"
+        own.write_text(sql.format(all="sample_id, prompt_id, 'default' AS config, 'response' AS role, 1 AS figure"))
+        block = replace(block, recipe=str(own), values={"roles": ["large"]})
+    with pytest.raises(error, match=sentence):
+        selected([Sample(0, 3, "big", 1.0, None)], params, con, block)
+
+
+def test_responses_without_a_verdict_stop_the_stage(con, params):
+    given = curated([Sample(0, 3, "big", 1.0, None)], con)
+    with pytest.raises(DataError, match="different runs"):
+        select(replace(given, verdicts=given.verdicts.filter("false")), params, dataset="mine", con=con)
