@@ -9,11 +9,12 @@ a stage's output.
 
 import os
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.execute import Executor, Work, run_batches
@@ -30,6 +31,8 @@ class Memo:
     folder: Path
     values: pa.Schema
     """Columns beside `key`."""
+    stores: pc.Expression | None = None
+    """Which values are stored; null stores all. The others say nothing of their row, and the next run asks again."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -74,6 +77,8 @@ class Reuse:
 
     num_reused: int
     num_computed: int
+    unstored: tuple[pa.Table, ...] = field(default=(), compare=False)
+    """Values that `Memo.stores` kept out of the memo."""
 
 
 def compute(
@@ -103,14 +108,18 @@ def compute(
     order = "position" if "position" in work.columns else "key"
     pending = work.query("work", f"SELECT work.* FROM work ANTI JOIN stored USING (key) ORDER BY {order}")
     num_all, num_pending = count(work), count(pending)
+    unstored: list[pa.Table] = []
     if num_pending:
         batches = (pa.Table.from_batches([batch]) for batch in pending.to_arrow_reader(batch_rows))
         with progress(label, num_pending, "rows") as shown:
             for batch, values in run_batches(batches, function, executor=executor):
                 assert sorted(values["key"].to_pylist()) == sorted(batch["key"].to_pylist()), f"{label}: keys lost"
+                if memo.stores is not None:
+                    unstored.append(values.filter(~memo.stores))
+                    values = values.filter(memo.stores)
                 memo.append(values)
                 shown.update(batch.num_rows)
-    return Reuse(num_reused=num_all - num_pending, num_computed=num_pending)
+    return Reuse(num_reused=num_all - num_pending, num_computed=num_pending, unstored=tuple(unstored))
 
 
 def _sync(path: Path) -> None:

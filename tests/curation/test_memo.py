@@ -7,6 +7,7 @@ import sys
 import textwrap
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,6 +48,15 @@ def test_reuse_is_told(tmp_path, con):
     memo = Memo(tmp_path, VALUES)
     assert compute(memo, con, work(con, [1, 2, 3]), Counter(), batch_rows=2, label="test") == Reuse(0, 3)
     assert compute(memo, con, work(con, [2, 3, 4]), Counter(), batch_rows=2, label="test") == Reuse(2, 1)
+
+
+def test_values_that_say_nothing_are_given_back_and_asked_again(tmp_path, con):
+    memo, counter = Memo(tmp_path, VALUES, stores=~pc.field("value").isin([4])), Counter()
+    for _ in range(2):
+        reuse = compute(memo, con, work(con, [1, 2, 3]), counter, batch_rows=2, label="test")
+        assert pa.concat_tables(reuse.unstored).to_pylist() == [{"key": "k2", "value": 4}]
+    assert counter.asked == ["k1", "k2", "k3", "k2"]
+    assert dict(memo.rows(con).fetchall()) == {"k1": 2, "k3": 6}
 
 
 def test_work_is_done_in_the_order_of_its_position(tmp_path, con):
