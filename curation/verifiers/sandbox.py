@@ -24,7 +24,7 @@ from curation.errors import InstallError
 
 OWN_PATH = str(Path(__file__).parents[2])
 START = f"import sys; sys.path.append({OWN_PATH!r}); from curation.verifiers import sandbox_child; sandbox_child.main()"
-COMMAND = (sys.executable, "-s", "-P", "-S", "-B", "-X", "utf8", "-c", START)
+COMMAND = (sys.executable, "-s", "-P", "-S", "-X", "utf8", "-c", START)
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 """A program's sets have one order, so that its verdict does not hang on it."""
 GRACE_SECONDS = 20

@@ -9,14 +9,18 @@ The sandbox's own process imports this module, and its start is paid for by each
 imports nothing that is slow to load.
 """
 
-# ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH112, PTH114, PTH115, PTH120, PTH123, PTH207, PTH211, S108  # pathlib is slow to load; /tmp is the sandbox's own
+# ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH112, PTH114, PTH115, PTH119, PTH120, PTH123, PTH208, PTH211, S108  # pathlib is slow to load; /tmp is the sandbox's own
 
 import ctypes
-import glob
+import errno
 import os
 import resource
 import struct
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -143,12 +147,20 @@ def build_root() -> None:
     os.symlink("/tmp", "/dev/shm")
     os.symlink("/tmp/.stdin", "/dev/stdin")
     os.mkdir("/tmp")
-    for packages in {p for path in sources for p in glob.glob(f"{os.path.realpath(path)}/python3*/*-packages")}:
+    for packages in _package_folders(sources.values()):
         mount("tmpfs", packages, "tmpfs", data="size=4k,mode=755")
     call("umount2", b"/old", DETACH)
     os.rmdir("/old")
     _make_read_only("/")
     call("sethostname", b"sandbox", 7)
+
+
+def _package_folders(libraries: "Iterable[str]") -> set[str]:
+    """Folders of installed packages, which may be ours: a project's data can lie among them."""
+    entries = [f"{path}/{name}" for path in libraries if os.path.isdir(path) for name in os.listdir(path)]
+    pythons = [path for path in entries if os.path.basename(path).startswith("python3")]
+    folders = {f"{python}/{kind}-packages" for python in pythons for kind in ("site", "dist")}
+    return {folder for folder in folders if os.path.isdir(folder)}
 
 
 def _bind(source: str, target: str) -> None:
@@ -193,9 +205,7 @@ def drop(uid: int | None, limits: dict[str, int]) -> None:
     for name, value in limits.items():
         grace = 1 if name == "CPU" else 0  # at the first limit SIGXCPU, which tells the reason; at the second SIGKILL
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value + grace))
-    for capability in range(LAST_CAPABILITY + 1):
-        if LIBC.prctl(DROP_BOUNDING, ctypes.c_ulong(capability), 0, 0, 0) == -1:
-            break  # beyond the last one that this kernel knows
+    _drop_bounding_set()
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -204,6 +214,15 @@ def drop(uid: int | None, limits: dict[str, int]) -> None:
     call("capset", version_3, bytes(24))
     call("prctl", SET_NO_NEW_PRIVS, ctypes.c_ulong(1), 0, 0, 0)
     _filter_system_calls()
+
+
+def _drop_bounding_set() -> None:
+    for capability in range(LAST_CAPABILITY + 1):
+        try:
+            call("prctl", DROP_BOUNDING, ctypes.c_ulong(capability), 0, 0, 0)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # that is one which this kernel does not know
+                raise
 
 
 def _filter_system_calls() -> None:

@@ -26,6 +26,15 @@ PROGRAMS = sorted((PROJECT / "tests/fixtures/hostile").glob("*.py"))
 LAST_LONG = {"exit_in_thread", "fork_bomb", "fork_count", "kill_all_pids", "loop", "loop_in_c", "loop_in_function"}
 LAST_LONG |= {"orphan", "sleep", "sleep_deaf", "stop_itself", "threads_remain"}
 MARK = f"h{os.getpid()}"
+ENTER_USER_NAMESPACE = """
+import os
+from curation.verifiers import sandbox_kernel as kernel
+uid, gid = os.geteuid(), os.getegid()
+kernel.call("unshare", kernel.NEW_USERS)
+for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+    with open(f"/proc/self/{name}", "w") as file:
+        file.write(text)
+"""
 
 BY_ATTACK = """
 try:
@@ -66,6 +75,15 @@ def verify(program: str, kind: str, limits: Limits) -> Verdict:
     return verify_code(task, limits, max_tests=10)
 
 
+def run_program(name: str, kind: str, known: dict[str, str]) -> Verdict:
+    program = (PROJECT / f"tests/fixtures/hostile/{name}.py").read_text()
+    program += BY_ATTACK * ("def attack" in program)
+    for word, value in known.items():
+        program = program.replace(f"@{word}@", value)
+    seconds = 0.5 if name in LAST_LONG else 3
+    return verify(program, kind, Limits(wall_seconds=seconds, total_seconds=seconds, memory_mb=256, output_mb=1))
+
+
 def processes_named(name: str) -> list[str]:
     found = []
     for path in Path("/proc").glob("[0-9]*/comm"):
@@ -88,18 +106,9 @@ def verdicts(tmp_path_factory) -> Iterator[dict[tuple[str, str], Verdict]]:
         abstract.listen()
         known = {"PORT": str(server.getsockname()[1]), "MARK": MARK, "FOLDER": str(folder), "PROJECT": str(PROJECT)}
 
-        def run(job: tuple[Path, str]) -> tuple[tuple[str, str], Verdict]:
-            path, kind = job
-            program = path.read_text() + BY_ATTACK * ("def attack" in path.read_text())
-            for name, value in known.items():
-                program = program.replace(f"@{name}@", value)
-            seconds = 0.5 if path.stem in LAST_LONG else 3
-            return (path.stem, kind), verify(
-                program, kind, Limits(wall_seconds=seconds, total_seconds=seconds, output_mb=1)
-            )
-
+        jobs = [(path.stem, kind) for path in PROGRAMS for kind in TESTS]
         with ThreadPoolExecutor(4) as pool:
-            yield dict(pool.map(run, [(path, kind) for path in PROGRAMS for kind in TESTS]))
+            yield dict(zip(jobs, pool.map(lambda job: run_program(*job, known), jobs), strict=True))
     del os.environ["CURATE_TEST_SECRET"]
     assert [path.name for path in folder.iterdir()] == ["secret"]
 
@@ -113,6 +122,20 @@ def test_no_hostile_program_passes_a_test(verdicts, name, kind):
 @pytest.mark.parametrize("kind", TESTS)
 def test_a_program_whose_attack_succeeds_would_pass(kind):
     assert verify("def attack():\n    return True\n" + BY_ATTACK, kind, Limits()).score == 1
+
+
+@pytest.mark.parametrize("kind", ["std", "assert"])
+def test_nor_does_one_that_a_user_without_rights_runs(kind, tmp_path):
+    names = [path.stem for path in PROGRAMS if path.stem not in LAST_LONG]
+    script = (
+        f"import test_hostile as t\nprint([name for name in {names} if t.run_program(name, {kind!r}, {{}}).score != 0])"
+    )
+    folders = os.pathsep.join([str(PROJECT), str(Path(__file__).parent)])
+    done = subprocess.run(
+        [sys.executable, "-c", ENTER_USER_NAMESPACE + script],
+        env={**os.environ, "PYTHONPATH": folders}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == "[]\n", done.stderr
 
 
 def test_no_process_outlives_its_run(verdicts):

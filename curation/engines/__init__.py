@@ -1,0 +1,1 @@
+"""Engines that answer chat requests: transformers, vLLM in process, OpenAI-compatible endpoints."""

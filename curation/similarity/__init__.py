@@ -1,0 +1,1 @@
+"""What makes two prompts alike or different: wording, guard, MinHash, nearest neighbours."""
