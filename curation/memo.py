@@ -114,10 +114,9 @@ def compute(
         with progress(label, num_pending, "rows") as shown:
             for batch, values in run_batches(batches, function, executor=executor):
                 assert sorted(values["key"].to_pylist()) == sorted(batch["key"].to_pylist()), f"{label}: keys lost"
+                memo.append(values if memo.stores is None else values.filter(memo.stores))
                 if memo.stores is not None:
                     unstored.append(values.filter(~memo.stores))
-                    values = values.filter(memo.stores)
-                memo.append(values)
                 shown.update(batch.num_rows)
     return Reuse(num_reused=num_all - num_pending, num_computed=num_pending, unstored=tuple(unstored))
 
