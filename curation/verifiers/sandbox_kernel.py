@@ -221,8 +221,9 @@ def _drop_bounding_set() -> None:
         try:
             call("prctl", DROP_BOUNDING, ctypes.c_ulong(capability), 0, 0, 0)
         except OSError as error:
-            if error.errno != errno.EINVAL:  # that is one which this kernel does not know
-                raise
+            if error.errno == errno.EINVAL:
+                return  # this kernel knows no more
+            raise
 
 
 def _filter_system_calls() -> None:
