@@ -85,7 +85,7 @@ def deduplicate(
     ranked = rank(prompts, params.near)
     positions = con.from_arrow(ranked.representatives)
     placed = prompts.query("prompts", "SELECT position, prompts.* FROM prompts JOIN positions USING (record_id)")
-    guarded = Guarded(ranked.identities_NC)
+    guarded = Guarded(ranked.identities)
     near = guarded.passed("near", *_near(ranked, params.near)) if params.near else {}
     judge, semantic = Judge(con), {}
     if params.semantic and encode:
@@ -103,7 +103,7 @@ def deduplicate(
 
 def _exact(ranked: Ranked) -> Iterator[Pair]:
     """Pair a prompt without evidence with the best one that says the same and has some."""
-    has_evidence = verifiable(ranked.identities_NC)
+    has_evidence = verifiable(ranked.identities)
     best: dict[str, int] = {}
     for position, says in enumerate(ranked.says):
         first = best.setdefault(says, position)
@@ -114,7 +114,7 @@ def _exact(ranked: Ranked) -> Iterator[Pair]:
 def _near(ranked: Ranked, params: params_module.NearDuplicates) -> tuple[np.ndarray, np.ndarray]:
     """Pairs whose Jaccard similarity reaches the minimum, and the similarity."""
     assert ranked.texts is not None, "words were not hashed"
-    pairs = ranked.texts.candidates(blocks(ranked.identities_NC))
+    pairs = ranked.texts.candidates(blocks(ranked.identities))
     figures = np.array([ranked.texts.jaccard(first, second) for first, second in pairs.tolist()])
     reached = figures >= params.jaccard_min
     return pairs[reached], np.round(figures[reached], 6)
@@ -125,7 +125,7 @@ def _semantic(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs whose cosine reaches the minimum, and the cosine."""
     vectors = encode(placed.query("placed", f"SELECT position, {PROMPT_TEXT} AS text FROM placed"))
-    identity = blocks(ranked.identities_NC)
+    identity = blocks(ranked.identities)
     pairs = similar_pairs(vectors, identity, k=params.neighbours, similarity_min=params.similarity_min)
     figures = cosines(vectors, pairs)
     reached = figures >= params.similarity_min

@@ -18,6 +18,7 @@ Example row: {"sample_id": "1f0c...", "prompt_id": "9ab2...", "teacher": "smollm
 Reference: R5 (DeepDistill, arXiv 2504.17565) 6.4; R7 (AM-Thinking-v1, arXiv 2505.08311) 8.4.
 """
 
+import functools
 import sys
 import time
 import uuid
@@ -29,7 +30,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation import places, tables
-from curation.memo import Memo, compute
+from curation.execute import Executor
+from curation.memo import Memo, Reuse, compute
 from curation.params import Verify
 from curation.stage import Run, run_stage, say
 from curation.tables import Relation, count
@@ -56,16 +58,25 @@ VALUES = pa.schema(
     ]
 )
 """What a verifier's memo stores; `seconds` is the mean of the batch."""
+NOT_VERIFIED = """
+SELECT DISTINCT key, NULL::DOUBLE AS score, 'no_reward_model' AS why, NULL::VARCHAR AS detail FROM own
+"""
 KEYED = pa.schema([("sample_id", pa.string()), ("verifier", pa.string()), ("key", pa.string())])
 
 
 def verdict_memo(verifier: str) -> Memo:
     """The memo of a verifier's verdicts."""
-    return Memo(places.memo() / f"verify-{verifier}", VALUES)
+    return Memo(places.memo() / f"verify-{verifier}", VALUES, stores=~pc.field("why").isin(sorted(PASSING)))
 
 
 def verify(
-    responses: Relation, prompts: Relation, params: Verify, *, con: duckdb.DuckDBPyConnection, processes: int = 0
+    responses: Relation,
+    prompts: Relation,
+    params: Verify,
+    *,
+    con: duckdb.DuckDBPyConnection,
+    processes: int = 0,
+    executor: Executor = "local",
 ) -> Relation:
     """Verify every response by the verifier of its prompt's category.
 
@@ -74,7 +85,8 @@ def verify(
         prompts: One row per prompt_id. Reads `category`, `messages`, `reference`, `tests`, `constraints`.
         params: The block verify of params.yaml.
         con: Connection of the relations.
-        processes: Workers for math and code; 0 takes one per core.
+        processes: Workers for math and code; 0 takes one per core. On Ray, which has as many tasks, each takes one.
+        executor: Where verifiers run.
 
     Returns:
         Rows of `verdicts`, in no stated order, held by the connection.
@@ -94,10 +106,17 @@ def verify(
     verifiers = [row[0] for row in keyed.query("keyed", "SELECT DISTINCT verifier FROM keyed ORDER BY 1").fetchall()]
     if "code" in verifiers:
         check_sandbox(params)
+    judge = functools.partial(_judge, params=params, processes=processes if executor == "local" else 1)
     verdicts = con.from_arrow(VERDICTS.arrow_schema.empty_table())
     for verifier in verifiers:
         own = keyed.filter(f"verifier = '{verifier}'")
-        found = _find(verifier, own, tasks, params, con=con, processes=processes)
+        if verifier == NONE:
+            found = own.query("own", NOT_VERIFIED)
+        else:
+            memo, work, label = verdict_memo(verifier), _work(own, tasks), f"verify {verifier}"
+            reuse = compute(memo, con, work, judge, batch_rows=params.batch_rows, label=label, executor=executor)
+            say(f"{label}: {reuse.num_computed:,} verified, {reuse.num_reused:,} from the memo")
+            found = memo.rows(con).union(_unstored(reuse, memo, con))
         verdicts = verdicts.union(_verdicts(own, tasks, found, version_of(verifier)))
     name = f"verdicts_{uuid.uuid4().hex}"
     verdicts.create(name)
@@ -115,45 +134,18 @@ def _keyed(tasks: Relation, params: Verify, con: duckdb.DuckDBPyConnection) -> R
     return con.from_arrow(pa.Table.from_batches(batches, KEYED))
 
 
-def _find(
-    verifier: str, own: Relation, tasks: Relation, params: Verify, *, con: duckdb.DuckDBPyConnection, processes: int
-) -> Relation:
-    """Key, score, why and detail of all that a verifier has to judge; what the memo lacks is verified."""
-    if verifier == NONE:
-        return own.query(
-            "own",
-            "SELECT DISTINCT key, NULL::DOUBLE AS score, 'no_reward_model' AS why, NULL::VARCHAR AS detail FROM own",
-        )
-    work = own.query(
+def _work(own: Relation, tasks: Relation) -> Relation:
+    """What a verifier is to judge, each key once."""
+    return own.query(
         "own",
         """
         SELECT first.key, tasks.category, tasks.answer, tasks.messages, tasks.reference, tasks.tests, tasks.constraints
         FROM (SELECT key, min(sample_id) AS sample_id FROM own GROUP BY key) AS first JOIN tasks USING (sample_id)
         """,
     )
-    passing: list[pa.Table] = []
-
-    def judge(batch: pa.Table) -> pa.Table:
-        table = _judge(batch, params, processes)
-        is_passing = pc.is_in(table["why"], pa.array(sorted(PASSING)))
-        passing.append(table.filter(is_passing))
-        return table.filter(pc.invert(is_passing))
-
-    memo = verdict_memo(verifier)
-    label = f"verify {verifier}"
-    reuse = compute(memo, con, work, judge, batch_rows=params.batch_rows, label=label, partial=True)
-    say(f"{label}: {reuse.num_computed:,} verified, {reuse.num_reused:,} from the memo")
-    stored, unstored = memo.rows(con), con.from_arrow(pa.concat_tables([memo.schema.empty_table(), *passing]))
-    return stored.query(
-        "stored",
-        """
-        SELECT key, score, why, detail FROM stored
-        UNION ALL SELECT key, score, why, detail FROM unstored
-        """,
-    )
 
 
-def _judge(batch: pa.Table, params: Verify, processes: int) -> pa.Table:
+def _judge(batch: pa.Table, *, params: Verify, processes: int) -> pa.Table:
     """Verdicts of a batch of one verifier, as its memo stores them."""
     start = time.monotonic()
     rows = batch.to_pylist()
@@ -169,6 +161,12 @@ def _judge(batch: pa.Table, params: Verify, processes: int) -> pa.Table:
 def _task(row: Mapping[str, Any]) -> Task:
     messages = tuple((message["role"], message["content"]) for message in row["messages"])
     return Task(messages, row["answer"], row["reference"], row["tests"], row["constraints"])
+
+
+def _unstored(reuse: Reuse, memo: Memo, con: duckdb.DuckDBPyConnection) -> Relation:
+    """Verdicts that the memo would not store."""
+    parts = [part.cast(memo.schema) for part in reuse.unstored]
+    return con.from_arrow(pa.concat_tables([memo.schema.empty_table(), *parts]))
 
 
 def _verdicts(own: Relation, tasks: Relation, found: Relation, version: str) -> Relation:
@@ -192,8 +190,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(run: Run) -> None:
     responses = run.read("distill", RESPONSES)
     prompts = run.read("annotate", PROMPTS)
-    processes = run.params.resources.processes
-    verdicts = verify(responses, prompts, run.params.verify, con=run.con, processes=processes)
+    resources = run.params.resources
+    verdicts = verify(
+        responses,
+        prompts,
+        run.params.verify,
+        con=run.con,
+        processes=resources.processes,
+        executor=resources.executor,
+    )
     kept = run.write(VERDICTS, verdicts)
     run.account(unit="response", rows_in=count(responses), rows_kept=kept)
 

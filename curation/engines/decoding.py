@@ -12,7 +12,6 @@ Legend: B rows alive, K likeliest tokens looked at, L tokens seen, V vocabulary.
 """
 
 import copy
-import os.path
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -155,8 +154,9 @@ def _shared_prefix(prompts: list[tuple[int, ...]]) -> tuple[int, ...]:
     """What all prompts begin with, such as a system prompt; each keeps a token of its own to be read."""
     if len(prompts) == 1:
         return ()
-    shortest = min(len(prompt) for prompt in prompts)
-    return tuple(os.path.commonprefix(prompts))[: shortest - 1]
+    columns = list(zip(*prompts, strict=False))
+    num_equal = next((at for at, tokens in enumerate(columns) if len(set(tokens)) > 1), len(columns) - 1)
+    return prompts[0][:num_equal]
 
 
 def _forward(model: Any, tokens_BL: Any, cache: Any, **inputs: Any) -> Any:
@@ -166,9 +166,7 @@ def _forward(model: Any, tokens_BL: Any, cache: Any, **inputs: Any) -> Any:
     return output.logits[:, -1]
 
 
-def grouped_attention(
-    module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any
-) -> tuple[Any, None]:
+def grouped_attention(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> Any:
     """Attention of one new token a row with query heads that share key-value heads (GQA).
 
     Query heads of a group stand as if they were positions, so that keys and values need not be

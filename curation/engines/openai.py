@@ -13,7 +13,7 @@ from typing import Any
 
 from curation.engines.installed import require
 from curation.engines.protocol import Completion, EngineSettings, Request, Sampling, version_text
-from curation.errors import CurateError
+from curation.errors import CurateError, ParamsError
 
 MAX_RETRIES = 6
 SEED_BITS = 31
@@ -27,6 +27,10 @@ class OpenaiEngine:
 
     def __init__(self, settings: EngineSettings) -> None:
         require("openai", install="pip install openai", wanted_by="engine openai")
+        if settings.endpoint is None:
+            raise ParamsError(
+                f"engine openai for {settings.model} has no endpoint; name its base URL, such as http://localhost:8000/v1."
+            )
         # The endpoint is no part of it: a server that moves to another port is the same model.
         self.version = version_text(settings, "", f"{settings.model}@{settings.revision or 'unnamed'}")
         self._settings = settings

@@ -12,6 +12,7 @@ import logging
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from curation import places
 from curation.engines.installed import package_folder, require
@@ -143,7 +144,7 @@ def _convert(gguf: Path, target: Path) -> None:
     _tokenizer(gguf).save_pretrained(target)
 
 
-def _tokenizer(gguf: Path):  # type: ignore[no-untyped-def]
+def _tokenizer(gguf: Path) -> Any:
     from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
     from transformers import AutoTokenizer
 

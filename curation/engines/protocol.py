@@ -97,12 +97,6 @@ class EngineSettings:
     enforce_eager: bool = False
     """vllm: start at once, without compiling the model first; worth it for small runs."""
 
-    def __post_init__(self) -> None:
-        """An endpoint is what the openai engine needs and no other takes."""
-        if (self.engine == "openai") != (self.endpoint is not None):
-            need = "needs an endpoint, such as http://localhost:8000/v1" if self.endpoint is None else "takes none"
-            raise ParamsError(f"engine {self.engine} for {self.model}: endpoint is {self.endpoint!r}; it {need}.")
-
 
 def engine_settings(
     *, engine: str, model: str, revision: str | None, endpoint: str | None, options: Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 Takes the place of the DynamicCache of transformers, which copies all it holds for each new
 token: at 64 rows of 100 tokens that took a quarter of the time. Models know a cache by its
-methods, so this one needs no base class.
+methods, so this one needs no base class; what they pass and it does not use carries a noqa.
 
 Legend: B rows, H key-value heads, L tokens, D size of a head.
 """
@@ -47,7 +47,7 @@ class RowsCache:
                         room[slot, :, : self._length] = room[source, :, : self._length]
         self._num_rows = len(order)
 
-    def update(self, keys: Any, values: Any, layer_idx: int, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+    def update(self, keys: Any, values: Any, layer_idx: int, *_: Any, **__: Any) -> tuple[Any, Any]:
         """Append a layer's states of new tokens and give all its states; called layer by layer."""
         rooms = self._layers[layer_idx]
         start = self._length if layer_idx == 0 else self._length - keys.shape[2]
@@ -59,15 +59,15 @@ class RowsCache:
         self._length = end
         return rooms[0][: self._num_rows, :, :end], rooms[1][: self._num_rows, :, :end]
 
-    def get_seq_length(self, layer_idx: int = 0) -> int:
+    def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002
         """Tokens seen, padding among them."""
         return self._length
 
-    def get_query_offset(self, layer_idx: int = 0) -> int:
+    def get_query_offset(self, layer_idx: int = 0) -> int:  # noqa: ARG002
         """Where the next token stands."""
         return self._length
 
-    def get_mask_sizes(self, query_length: int, layer_idx: int = 0) -> tuple[int, int]:
+    def get_mask_sizes(self, query_length: int, layer_idx: int = 0) -> tuple[int, int]:  # noqa: ARG002
         """Length and start of what a mask for `query_length` new tokens covers."""
         return self._length + query_length, 0
 

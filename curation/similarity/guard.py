@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from curation import hashing
-from curation.text import words
 from curation.similarity.wording import Wording, content_words, decisive_words, names, sentences
+from curation.text import words
 
 IDENTITIES = ("turns", "numbers", "code", "symbols", "letters", "quoted", "choices")
 """Pieces of the wording that must be equal."""

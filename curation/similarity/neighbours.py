@@ -39,7 +39,7 @@ def _index(base: np.ndarray) -> Any:
 
     dim = base.shape[1]
     if len(base) <= FLAT_ROWS:
-        index = faiss.IndexFlatIP(dim)
+        index: Any = faiss.IndexFlatIP(dim)
     else:
         cells = 4 * int(len(base) ** 0.5)
         index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, cells, faiss.METRIC_INNER_PRODUCT)

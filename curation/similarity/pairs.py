@@ -49,13 +49,13 @@ class Pair:
 class Guarded:
     """How many similar pairs the guard kept apart."""
 
-    identities_NC: np.ndarray
+    identities: np.ndarray
     counts: dict[Kind, Counter[str]] = field(default_factory=lambda: {"near": Counter(), "semantic": Counter()})
     """By kind and cause."""
 
     def passed(self, kind: Kind, pairs: np.ndarray, figures: np.ndarray) -> dict[tuple[int, int], float]:
         """The pairs, with their figures, that have all that duplicates must have in common; counts the others."""
-        found = causes(self.identities_NC, pairs[:, 0], pairs[:, 1])
+        found = causes(self.identities, pairs[:, 0], pairs[:, 1])
         self.counts[kind].update(CAUSES[cause] for cause in found[found >= 0].tolist())
         free = found < 0
         return {

@@ -28,7 +28,7 @@ class Ranked:
 
     records: pa.Table
     """record_id, prompt_id, position and rank, by rank."""
-    identities_NC: np.ndarray
+    identities: np.ndarray
     """What duplicates must have in common, see `curation.similarity.guard`; by position, as all below."""
     says: Sequence[str]
     """Digest of what a prompt says, evidence left out."""

@@ -126,12 +126,12 @@ def verify_tasks(category: Category, tasks: Sequence[Task], params: Verify, *, p
 def _verify_code(tasks: Sequence[Task], params: Verify, processes: int) -> list[Verdict]:
     """Code in the sandbox, several programs at once: each has a process of its own, so threads will do."""
     check_sandbox(params)
-    if sandbox.missing() is not None:
+    if not sandbox.available():
         return [Verdict(None, "no_sandbox")] * len(tasks)
     limits = sandbox.Limits(
         wall_seconds=params.code_wall_seconds,
         cpu_seconds=params.code_wall_seconds,
-        memory_bytes=params.code_memory_mb << 20,
+        memory_mb=params.code_memory_mb,
     )
     with ThreadPoolExecutor(processes or cpu_count() or 1) as pool:
         return list(pool.map(lambda task: code.verify_code(task, limits, max_tests=params.max_tests), tasks))

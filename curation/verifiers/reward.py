@@ -164,10 +164,7 @@ def _outputs(loaded: _Loaded, batch: list[Any]) -> list[list[float]]:
     """The model's outputs of each row of a batch."""
     import torch
 
-    if len(batch) == 1:
-        inputs = batch[0].convert_to_tensors("pt", prepend_batch_axis=True)
-    else:
-        inputs = loaded.tokenizer.pad(batch, padding=True, return_tensors="pt")
+    inputs = loaded.tokenizer.pad(batch, padding=len(batch) > 1, return_tensors="pt")
     with torch.inference_mode():
         logits = loaded.model(**inputs.to(loaded.model.device)).logits
     rows: list[list[float]] = logits.float().tolist()
