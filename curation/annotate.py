@@ -51,7 +51,7 @@ _LABEL_WORDS = (
     ("Reasoning", r"\b(?:why|explain|compare|difference between|argue)\b|为什么|解释|区别"),
 )
 _PROOF = re.compile(r"\b(?:prove|show that|disprove|proof)\b|证明", re.IGNORECASE)
-_PARTS = re.compile(r"(?:^|\s)\(?(?:([a-d])|(i{1,3}|iv)|([1-4]))[).]\s", re.IGNORECASE)
+_PARTS = re.compile(r"(?:^|\n|[.?;:]\s)\s*\((?:([a-d])|(i{1,3}|iv)|([1-4]))\)\s", re.IGNORECASE)
 _CHOICES = re.compile(r"(?:^|\n)\s*\(?A[).:]\s.*\n\s*\(?B[).:]\s", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _DECISIONS = pa.schema(
@@ -133,8 +133,8 @@ def difficulty(category: str, text: str) -> str:
 def unverifiable(text: str, params: Annotate) -> tuple[str, float | None, str] | None:
     """Reason, figure and detail why a math prompt has no one answer to compare; None where it has.
 
-    Multi-part means that parts (a) and (b), (i) and (ii) or 1. and 2. are both asked for; the choices of
-    a multiple-choice question are no parts.
+    Multi-part means that parts (a) and (b), (i) and (ii) or (1) and (2), each at the start of a line or
+    sentence, are both asked for; the choices of a multiple-choice question are no parts.
     """
     proof = _PROOF.search(text) if params.drop_proofs else None
     if proof:
