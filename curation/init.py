@@ -98,7 +98,7 @@ def _files(
         "@sources@": ", ".join(_deps(folder, [source.path or "" for source in sources])),
         "@benchmarks@, ": "".join(f"{dep}, " for dep in _deps(folder, [benchmark.path for benchmark in benchmarks])),
     }
-    files = {"params.yaml": params_text, "dvc.yaml": _template("dvc.yaml", deps)}
+    files = {"params.yaml": params_text, "dvc.yaml": _template("pipeline.yaml", deps)}
     files |= {".gitignore": _template("gitignore", {}), "README.md": _template("project.md", {})}
     return files | ({EXAMPLE: _template("example.jsonl", {})} if sources[0].path == EXAMPLE else {})
 

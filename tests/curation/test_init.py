@@ -135,7 +135,7 @@ def test_the_new_pipeline_is_the_repositorys_without_its_code(tmp_path):
         inner["deps"] = [dep for dep in inner["deps"] if not CODE.match(dep) and dep != "data/benchmarks"]
         if name == "ingest":
             inner["deps"] = ["data/sources/example.jsonl"]
-    assert new == own, "curation/templates/dvc.yaml has to follow dvc.yaml"
+    assert new == own, "curation/templates/pipeline.yaml has to follow dvc.yaml"
 
 
 def test_the_next_steps_name_the_folder():
