@@ -67,6 +67,8 @@ class OpenaiEngine:
                     tasks = [group.create_task(answer(request)) for request in requests]
             except* OpenAIError as errors:
                 raise self._failure(errors.exceptions[0]) from errors
+            except* CurateError as errors:
+                raise errors.exceptions[0] from None
         return [task.result() for task in tasks]
 
     async def _ask(self, client: Any, request: Request, sampling: Sampling) -> Completion:

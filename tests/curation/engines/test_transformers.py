@@ -14,7 +14,7 @@ from curation.engines.transformers import TransformersEngine
 
 GREEDY = Sampling(temperature=0, top_p=1)
 SAMPLED = Sampling(temperature=0.9, top_p=0.9)
-WORDS = "one two three four five six seven eight nine ten".split()
+WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 
 
 def ask(content: str, *, seed: int = 0, max_tokens: int = 40) -> Request:
@@ -95,6 +95,7 @@ def test_a_higher_limit_only_continues_a_sample(engine):
     long, short = engine.generate([ask("six", seed=11), ask("six", seed=11, max_tokens=4)], SAMPLED)
     assert (short.num_tokens, short.finish_reason) == (4, "length")
     assert long.num_tokens > 4
+    assert long.text.startswith(short.text.rstrip("\ufffd"))  # a limit may cut a character's bytes
 
 
 def test_a_prompt_without_room_gets_an_empty_answer_and_a_long_one_what_is_left(engine):
