@@ -9,6 +9,7 @@ import re
 
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BOX = r"\boxed"
+_LIST = re.compile(r"\[[^\[\]]+\]")
 _MARKS = "*_-=#`~$. "
 _DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
@@ -47,6 +48,17 @@ def last_number(text: str) -> str | None:
         '4,800'
     """
     found = _NUMBER.findall(text)
+    return found[-1] if found else None
+
+
+def last_list(text: str) -> str | None:
+    """The last list in square brackets.
+
+    Example:
+        >>> last_list("Sorted: [1, 2, 3].")
+        '[1, 2, 3]'
+    """
+    found = _LIST.findall(text)
     return found[-1] if found else None
 
 

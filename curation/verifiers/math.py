@@ -1,7 +1,8 @@
 r"""Math: the final answer of a response against a reference; 1 or 0.
 
 The answer is the content of the last \boxed{} of the answer part (R7 8.4, AM-Thinking-v1,
-arXiv 2505.08311), or its last number where params allow that. Three stages decide, the
+arXiv 2505.08311). Where params allow it and there is no box, it is the last number, or the last
+list in square brackets where the reference is one. Three stages decide, the
 cheapest first, and `detail` names the one that did:
 
     same_text   the answer is the reference, math delimiters and text commands aside
@@ -21,7 +22,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from curation.verifiers import symbolic
-from curation.verifiers.extract import bare, last_boxed, last_number, undelimited
+from curation.verifiers.extract import bare, last_boxed, last_list, last_number, undelimited
 from curation.verifiers.verdict import Task, Verdict
 
 VERSION = f"1, math-verify {version('math-verify')}, sympy {version('sympy')}"
@@ -35,12 +36,12 @@ def verify_math(tasks: Sequence[Task], *, extraction: str, timeout_seconds: floa
 
     Args:
         tasks: Reads `answer` and `reference`.
-        extraction: `boxed`, or `boxed_or_last_number` where an answer without a box ends in a number.
+        extraction: `boxed`, or `boxed_or_last_number` where the last number will do for want of a box.
         timeout_seconds: Deadline of one comparison.
         processes: Workers that compare; 0 takes one per core.
     """
     assert extraction in EXTRACTIONS
-    answers = [final_answer(task.answer, extraction) for task in tasks]
+    answers = [final_answer(task.answer, extraction, task.reference or "") for task in tasks]
     verdicts = [_decide(task.reference, answer) for task, answer in zip(tasks, answers, strict=True)]
     pairs = {
         (undelimited(task.reference), undelimited(answer)): None
@@ -57,16 +58,16 @@ def verify_math(tasks: Sequence[Task], *, extraction: str, timeout_seconds: floa
     ]
 
 
-def final_answer(text: str, extraction: str) -> str | None:
+def final_answer(text: str, extraction: str, reference: str) -> str | None:
     r"""The answer that a response states; an empty box states none.
 
     Example:
-        >>> final_answer("So 7 apples.", "boxed"), final_answer("So 7 apples.", "boxed_or_last_number")
+        >>> final_answer("So 7 apples.", "boxed", "7"), final_answer("So 7 apples.", "boxed_or_last_number", "7")
         (None, '7')
     """
     boxed = last_boxed(text)
     if boxed is None and extraction == "boxed_or_last_number":
-        return last_number(text)
+        return last_list(text) if reference.startswith("[") else last_number(text)
     return boxed or None
 
 

@@ -121,8 +121,8 @@ def require() -> None:
     if reason is not None:
         raise InstallError(
             f"Code is run in a sandbox or not at all, and none can be made on this machine: {reason}. It needs Linux "
-            "5.12 or later and, unless run by root, unprivileged user namespaces (docs/verifiers/sandbox.md says how to "
-            "allow them). Without: set verify.require_sandbox to false, and code stays unverified."
+            "5.12 or later and, unless run by root, unprivileged user namespaces (docs/verifiers/sandbox.md says how "
+            "to allow them). Without: set verify.require_sandbox to false, and code stays unverified."
         )
 
 

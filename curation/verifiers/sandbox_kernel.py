@@ -9,7 +9,8 @@ The sandbox's own process imports this module, and its start is paid for by each
 imports nothing that is slow to load.
 """
 
-# ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH112, PTH114, PTH115, PTH119, PTH120, PTH123, PTH208, PTH211, S108  # pathlib is slow to load; /tmp is the sandbox's own
+# pathlib is slow to load; /tmp is the sandbox's own
+# ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH112, PTH114, PTH115, PTH119, PTH120, PTH123, PTH208, PTH211, S108
 
 import ctypes
 import errno

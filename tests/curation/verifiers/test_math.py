@@ -1,6 +1,7 @@
 """Golden answers, agreement of the short ways with math-verify, and answers made to hang it."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -49,6 +50,13 @@ def test_an_answer_over_the_deadline_does_not_harm_the_next():
     verdicts = verify_math(tasks, extraction="boxed", timeout_seconds=2, processes=1)
     assert [verdict.score for verdict in verdicts] == [None, 1.0, None, 0.0]
     assert [verdict.why for verdict in verdicts] == ["timeout", None, "timeout", None]
+
+
+def test_a_worker_that_dies_or_a_library_that_raises_says_nothing_of_the_answer():
+    pool = symbolic._pool(2)
+    died, raised = pool.schedule(os._exit, args=(1,)), pool.schedule(int, args=("x",))
+    assert symbolic._comparison(died).outcome == "worker_died"
+    assert symbolic._comparison(raised) == symbolic.Comparison("error", "ValueError")
 
 
 numbers = st.one_of(
@@ -101,8 +109,8 @@ def test_any_text_gets_a_score_of_0_or_1_or_a_reason(answer, reference):
     ],
 )
 def test_the_final_answer_is_read_as_extraction_says(text, boxed, number):
-    assert final_answer(text, "boxed") == boxed
-    assert final_answer(text, "boxed_or_last_number") == number
+    assert final_answer(text, "boxed", "7") == boxed
+    assert final_answer(text, "boxed_or_last_number", "7") == number
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Scores of a tiny real sequence-classification model against its own forward pass."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -16,10 +18,13 @@ from transformers import (
 )
 
 from curation.errors import InstallError, ParamsError
+from curation.params import Verify
 from curation.verifiers import reward
+from curation.verifiers.dispatch import task_key, verifier_of, verify_tasks
 from curation.verifiers.reward import score_outputs, verify_reward
 from curation.verifiers.verdict import Task
 
+VERIFY = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text())["verify"]
 TEMPLATE = (
     "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system turn') }}{% endif %}"
     "{% for message in messages %}<s>{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
@@ -100,6 +105,14 @@ def test_what_the_model_cannot_read_is_unverified(five_outputs):
     system = Task((("system", "be brief"), ("user", "hi")), "hello")
     found = verdicts([long, TASKS[0], system], five_outputs)
     assert [verdict.why for verdict in found] == ["too_long", None, "template_refused"]
+
+
+def test_the_model_and_its_contents_are_part_of_the_key(five_outputs, one_output):
+    params = [Verify(**{**VERIFY, "reward_model": model}) for model in (five_outputs, one_output)]
+    keys = {task_key("reward", TASKS[0], one) for one in params}
+    assert len(keys) == 2
+    assert [verifier_of("chat", one) for one in params] == ["reward", "reward"]
+    assert verify_tasks("chat", TASKS[:2], params[1]) == verdicts(TASKS[:2], one_output)
 
 
 def test_no_model_leaves_all_unverified():
