@@ -117,7 +117,7 @@ def vectors_of(texts: Sequence[str], encoder: Any) -> np.ndarray:
 
     tokens = encoder.tokenizer(list(texts), truncation=True, max_length=encoder.max_seq_length)["input_ids"]
     widths = [-(-len(ids) // LENGTH_STEP) * LENGTH_STEP for ids in tokens]
-    vectors_ND = np.empty((len(texts), encoder.get_sentence_embedding_dimension()), dtype=np.float32)
+    vectors_ND = np.empty((len(texts), encoder.get_embedding_dimension()), dtype=np.float32)
     for width, rows in _batches(widths):
         filled = rows + rows[:1] * (-len(rows) % ROWS_STEP)
         features = encoder.tokenizer(

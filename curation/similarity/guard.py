@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from curation import hashing
-from curation.similarity.wording import Wording, content_words, decisive_words, names, sentences
+from curation.similarity.wording import Wording, content_words, decisive_words, names, objects, sentences
 from curation.text import words
 
 IDENTITIES = ("turns", "numbers", "code", "symbols", "letters", "quoted", "choices")
@@ -96,7 +96,7 @@ def same_wording(a: Candidate, b: Candidate) -> bool:
 
     They do where the words that carry meaning are the same in the same order, or where the
     pair is tied together otherwise: by equal tests, by equal choices and reference, or by two
-    numbers and an equal numeric reference with the same decisive words.
+    numbers and an equal numeric reference with the same names and decisive words.
     """
     if content_words(a.wording.text) == content_words(b.wording.text):
         return True
@@ -107,23 +107,29 @@ def same_wording(a: Candidate, b: Candidate) -> bool:
         return False
     if a.wording.choices:
         return True
-    numeric = any(char.isdigit() for char in a.reference) and len(a.wording.numbers) > 1
-    return numeric and decisive_words(a.wording.text) == decisive_words(b.wording.text)
+    if not any(char.isdigit() for char in a.reference) or len(a.wording.numbers) < 2:
+        return False
+    x, y = a.wording.text, b.wording.text
+    return decisive_words(x) == decisive_words(y) and sorted(names(x, at_start=True)) == sorted(names(y, at_start=True))
 
 
 def pieces(a: Wording, b: Wording) -> list[tuple[str, str]] | None:
     """The sentences in which two prompts differ, side by side, for their vectors to be compared.
 
-    None where no vector can tell: a decisive word or a name differs, the same words stand in another
-    order, or a piece is too long. Texts with unequal numbers of sentences are one piece.
+    None where no vector can tell: a decisive word or a name differs, the same words have other roles,
+    or a piece is too long. Texts with unequal numbers of sentences are one piece.
     """
     if decisive_words(a.text) != decisive_words(b.text) or names(a.text) != names(b.text):
         return None
     parts_a, parts_b = sentences(a.text), sentences(b.text)
     pairs = list(zip(parts_a, parts_b, strict=True)) if len(parts_a) == len(parts_b) else [(a.text, b.text)]
     pairs = [(x, y) for x, y in pairs if content_words(x) != content_words(y)]
-    unclear = any(
-        Counter(content_words(x)) == Counter(content_words(y)) or max(len(words(x)), len(words(y))) > PIECE_WORDS
-        for x, y in pairs
-    )
+    unclear = any(max(len(words(x)), len(words(y))) > PIECE_WORDS or _roles_swapped(x, y) for x, y in pairs)
     return None if unclear else pairs
+
+
+def _roles_swapped(a: str, b: str) -> bool:
+    """Whether the same words stand in another order that may mean something else: miles to feet, feet to miles."""
+    if Counter(content_words(a)) != Counter(content_words(b)):
+        return False
+    return Counter(words(a)) == Counter(words(b)) or objects(a) != objects(b)

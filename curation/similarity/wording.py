@@ -21,7 +21,7 @@ _QUOTED = re.compile(r"\"([^\"]+)\"|\u201c([^\u201d]+)\u201d|`([^`]+)`|(?<!\w)'(
 _CHOICE = re.compile(r"(?:^|\s)\(?([A-H])[).:]\s")
 _MINUS = re.compile(r"(?<![^\W\d_])[-\u2212]|[-\u2212](?![^\W\d_])")
 _SENTENCE = re.compile(r"(?<=[.?!:])\s+|(?<=[\u3002\uff1f\uff01])|\n+")
-_ARTICLE = re.compile(r"\bA(?=\s[a-z])")
+_ARTICLE = re.compile(r"\bA(?=\s[a-z0-9])")
 PUNCTUATION = frozenset(
     ".,;:!?\"'`\u2018\u2019\u201c\u201d\u2026$*#-\u2212\u2013\u2014\u3001\u3002\uff0c\uff1a\uff1b\uff01\uff1f"
 )
@@ -115,8 +115,28 @@ def decisive_words(text: str) -> tuple[str, ...]:
     return tuple(sorted(word for word in words(text) if word in word_list("decisive_words")))
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Capitalized words that do not begin a sentence, in order.
+def objects(text: str) -> tuple[str, ...]:
+    """The content words, sorted, that follow a preposition: what has which role.
+
+    Example:
+        >>> objects("How do I convert miles to kilometres?"), objects("Convert kilometres into miles.")
+        (('kilometr',), ('mil',))
+    """
+    found, follows = [], False
+    for word in words(text):
+        follows = follows or word in word_list("prepositions")
+        if follows and word not in word_list("function_words") | word_list("prepositions"):
+            found.append(_stem(word))
+            follows = False
+    return tuple(sorted(found))
+
+
+def names(text: str, *, at_start: bool = False) -> tuple[str, ...]:
+    """Capitalized words, in order.
+
+    Args:
+        text: Text.
+        at_start: Whether to count content words that begin a sentence, most of which are no names.
 
     Example:
         >>> names("Is Bob older than Alice? Then he leaves on Monday.")
@@ -125,7 +145,8 @@ def names(text: str) -> tuple[str, ...]:
     found = []
     for sentence in sentences(text):
         tokens = [token for token in _TOKEN.findall(sentence) if token[0].isalnum()]
-        found += [token for token in tokens[1:] if token[0].isupper() and len(token) > 1]
+        counted = tokens if at_start and content_words(" ".join(tokens[:1])) else tokens[1:]
+        found += [token for token in counted if token[0].isupper() and len(token) > 1]
     return tuple(found)
 
 
