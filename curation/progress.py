@@ -9,6 +9,11 @@ from typing import Protocol
 LINE_SECONDS = 10.0
 
 
+def say(line: str) -> None:
+    """Tell the user what is being done, on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
 class Progress(Protocol):
     """What is told of work done."""
 
@@ -59,4 +64,4 @@ class _Lines:
         if self._total is not None:
             so_far += f"/{self._total:,}"
             told.append(f"{(self._total - self._done) / max(rate, 1e-9):,.0f} s left")
-        print(", ".join([f"{so_far} {self._unit}", *told, *([note] if note else [])]), file=sys.stderr, flush=True)
+        say(", ".join([f"{so_far} {self._unit}", *told, *([note] if note else [])]))
