@@ -32,6 +32,7 @@ import pyarrow as pa
 from curation import hashing, places
 from curation.engines.installed import require
 from curation.engines.packaged import model_identity, resolve_model
+from curation.execute import Executor
 from curation.memo import Memo, compute
 from curation.params import Score, ScoreRules
 from curation.perplexity import load_scorer, perplexities, scorer_version
@@ -71,7 +72,13 @@ class Scored:
 
 
 def score(
-    responses: Relation, prompts: Relation, params: Score, *, con: duckdb.DuckDBPyConnection, scratch: Path
+    responses: Relation,
+    prompts: Relation,
+    params: Score,
+    *,
+    con: duckdb.DuckDBPyConnection,
+    scratch: Path,
+    executor: Executor = "local",
 ) -> Scored:
     """Reckon the figures of each response and apply the rules.
 
@@ -81,10 +88,11 @@ def score(
         params: Tokenizer, scorer, lengths of runs, rules.
         con: Connection of the relations; gets the temporary tables `scored_texts` and `scored_rows`.
         scratch: Empty folder for the hashes of token strings.
+        executor: Where figures are reckoned; perplexity stays in this process, which holds its model.
     """
     _name_texts(responses, prompts, params, con)
     texts = _texts(responses, prompts)
-    figures = _figures(texts, params, con)
+    figures = _figures(texts, params, con, executor)
     perplexity = _perplexities(texts, params, con)
     tokens = figures.query("figures", "SELECT sample_id, tokens FROM scored_texts JOIN figures USING (key)")
     ngrams = count_ngrams(tokens, ngram_tokens=params.ngram_tokens, scratch=scratch)
@@ -154,7 +162,7 @@ def _once(texts: Relation, key: str) -> Relation:
     )
 
 
-def _figures(texts: Relation, params: Score, con: duckdb.DuckDBPyConnection) -> Relation:
+def _figures(texts: Relation, params: Score, con: duckdb.DuckDBPyConnection, executor: Executor) -> Relation:
     """Figures by key, out of the memo."""
 
     def work(batch: pa.Table) -> pa.Table:
@@ -166,7 +174,7 @@ def _figures(texts: Relation, params: Score, con: duckdb.DuckDBPyConnection) -> 
         return pa.Table.from_pylist(values, schema=FIGURES).add_column(0, "key", batch["key"])
 
     memo = Memo(places.memo() / "score", FIGURES)
-    compute(memo, con, _once(texts, "key"), work, batch_rows=params.batch_rows, label="score")
+    compute(memo, con, _once(texts, "key"), work, batch_rows=params.batch_rows, label="score", executor=executor)
     return memo.rows(con)
 
 
@@ -264,7 +272,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(run: Run) -> None:
     responses = run.read("distill", RESPONSES)
     result = score(
-        responses, run.read("annotate", PROMPTS), run.params.score, con=run.con, scratch=run.scratch("ngrams")
+        responses,
+        run.read("annotate", PROMPTS),
+        run.params.score,
+        con=run.con,
+        scratch=run.scratch("ngrams"),
+        executor=run.params.resources.executor,
     )
     num_scores = run.write(SCORES, result.scores)
     assert num_scores == count(responses)

@@ -48,11 +48,11 @@ def run_score(con, params, tmp_path_factory, monkeypatch):
     """Score responses given in Python, with a memo of its own and no scratch left from before."""
     monkeypatch.setenv("CURATE_HOME", str(tmp_path_factory.mktemp("home")))
 
-    def run(responses, turns=("w1",), params=params) -> Scored:
+    def run(responses, turns=("w1",), params=params, executor="local") -> Scored:
         scratch = tmp_path_factory.mktemp("scratch")
         given = tables.from_rows(con, responses, RESPONSES)
         prompts = tables.from_rows(con, [prompt(turns)], PROMPTS)
-        return score(given, prompts, params, con=con, scratch=scratch)
+        return score(given, prompts, params, con=con, scratch=scratch, executor=executor)
 
     return run
 
@@ -140,3 +140,11 @@ def test_a_scorer_gives_perplexities_and_its_rule_drops(run_score, params, tiny_
 def test_lengths_fall_into_buckets_that_double(run_score):
     rows = [response(index, " ".join(["w1"] * length)) for index, length in enumerate([0, 1, 2, 3, 4, 7])]
     assert lengths(run_score(rows).scores) == [("000000-000001", 2), ("000002-000003", 2), ("000004-000007", 2)]
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray warns of its own coming defaults
+def test_ray_scores_alike(run_score, tmp_path, monkeypatch):
+    rows = [response(index, f"w1 w2 w{index}") for index in range(5)]
+    local = by_index(run_score(rows).scores, "answer_tokens")
+    monkeypatch.setenv("CURATE_HOME", str(tmp_path))
+    assert by_index(run_score(rows, executor="ray").scores, "answer_tokens") == local
