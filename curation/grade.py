@@ -1,6 +1,6 @@
 """grade: how each teacher did on each prompt, under the thresholds of params.
 
-In: `verdicts` of verify. Out: `grades`, and pass_rates.json by category and teacher. Drops nothing;
+In: `verdicts` of verify. Out: `grades`; pass_rates.json and .csv by category and teacher. Drops nothing;
 the unit is the response. A response passes where its raw score exceeds its category's threshold;
 one that is unverified counts neither for nor against. Figures that are undefined are null: rates
 where nothing was verified, the coefficient of variation where the mean is 0 as well.
@@ -114,7 +114,15 @@ def _run(run: Run) -> None:
     verdicts = run.read("verify", VERDICTS)
     run.write(GRADES, grade(verdicts, run.params.grade.thresholds, con=run.con))
     grades = run.con.read_parquet(f"{run.part}/{GRADES.name}/*.parquet")
-    run.write_json("pass_rates.json", pass_rates(grades))
+    rates = pass_rates(grades)
+    run.write_json("pass_rates.json", rates)
+    plotted = [
+        (category, teacher, figures["pass_rate"])
+        for category, by_teacher in rates.items()
+        for teacher, figures in by_teacher.items()
+        if figures["verified"]
+    ]
+    run.write_csv("pass_rates.csv", ("category", "teacher", "pass_rate"), plotted)
     graded = int(grades.aggregate("coalesce(sum(num_samples), 0)").fetchall()[0][0])
     run.account(unit="response", rows_in=count(verdicts), rows_kept=graded)
 

@@ -26,8 +26,8 @@ from curation.params import CATEGORIES, Benchmark, Columns, Source
 COMMENT_COLUMN = 26
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLE = "data/sources/example.jsonl"
-# Work in the network is none of a pipeline's business.
-DVC_CONFIG = "[core]\n    analytics = false\n{more}"
+# Work in the network is none of a pipeline's business; outputs are links into the cache, not copies.
+DVC_CONFIG = "[core]\n    analytics = false\n{more}[cache]\n    type = reflink,hardlink,copy\n"
 BUDGET = "  # Most prompts answered per category; null: all. What is over is dropped as over_budget."
 T = TypeVar("T", Source, Benchmark)
 
@@ -126,6 +126,7 @@ def _write(folder: Path, files: dict[str, str], *, git: bool) -> None:
             _run(part, "git", "init", "--quiet")
         _run(part, sys.executable, "-m", "dvc", "init", "--quiet", *(() if git else ("--no-scm",)))
         (part / ".dvc" / "config").write_text(DVC_CONFIG.format(more="" if git else "    no_scm = True\n"))
+        shutil.copytree(TEMPLATES / "plots", part / ".dvc" / "plots")
         if folder.exists():
             folder.rmdir()
         part.rename(folder)

@@ -17,7 +17,6 @@ Reference: R1 (arXiv 2503.19633) 2.3 step 10, format and repetition; R5, DeepDis
 2504.17565), 6.6, perplexity, 20-token strings, even turns.
 """
 
-import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -282,8 +281,7 @@ def _run(run: Run) -> None:
     num_scores = run.write(SCORES, result.scores)
     assert num_scores == count(responses)
     dropped = run.write_drops(result.dropped)
-    with (run.part / "lengths.csv").open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([("bucket", "responses"), *lengths(result.scores)])
+    run.write_csv("lengths.csv", ("bucket", "responses"), lengths(result.scores))
     num_kept = num_scores - sum(dropped.values())
     run.account(unit="response", rows_in=num_scores, rows_kept=num_kept, dropped=dropped)
 

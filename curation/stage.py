@@ -6,11 +6,12 @@ function and writes what it returned. Everything is written into `data/.<stage>.
 rows dropped, or the stage fails.
 """
 
+import csv
 import errno
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,7 @@ class Run:
         return dict(counts)
 
     def account(self, *, unit: str, rows_in: int, rows_kept: int, dropped: Mapping[str, int] | None = None) -> None:
-        """Check that nothing vanished and write counts.json, a DVC metric.
+        """Check that nothing vanished; write counts.json, a DVC metric, and outcomes.csv for the plot of the funnel.
 
         Args:
             unit: What is counted: record, prompt, request, response or candidate.
@@ -86,12 +87,15 @@ class Run:
             rows_kept: Units that stayed.
             dropped: Units dropped, by reason.
         """
-        reasons = dict(dropped or {})
+        reasons = dict(sorted((dropped or {}).items(), key=lambda item: (-item[1], item[0])))
         lost = rows_in - rows_kept - sum(reasons.values())
         assert lost == 0, f"{self.stage}: {rows_in} in, {rows_kept} kept, {reasons} dropped: {lost} unaccounted for"
         counts = {"unit": unit, "rows_in": rows_in, "rows_kept": rows_kept, "dropped": reasons}
         self.write_json("counts.json", counts)
-        told = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
+        stage = f"{self.stage} {self.dataset}" if self.dataset else self.stage
+        outcomes = [(stage, outcome, rows) for outcome, rows in {"kept": rows_kept, **reasons}.items()]
+        self.write_csv("outcomes.csv", ("stage", "outcome", "rows"), outcomes)
+        told = ", ".join(f"{reason} {rows:,}" for reason, rows in reasons.items())
         say(
             f"{self.stage}: {rows_in:,} in, {rows_kept:,} kept, {sum(reasons.values()):,} dropped{f' ({told})' if told else ''}"
         )
@@ -101,6 +105,11 @@ class Run:
         path = self.part / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def write_csv(self, name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Write a small table for a DVC plot into the stage's output."""
+        with (self.part / name).open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream, lineterminator="\n").writerows([header, *rows])
 
 
 def run_stage(stage: str, body: Callable[[Run], None], *, dataset: str | None = None) -> int:

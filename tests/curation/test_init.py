@@ -40,6 +40,7 @@ def test_a_project_without_sources_has_twenty_prompts_of_its_own(tmp_path):
 def test_it_is_a_repository_of_git_and_dvc_that_dvc_can_read(tmp_path):
     init(tmp_path / "new", Options())
     assert (tmp_path / "new/.git").is_dir()
+    assert (tmp_path / "new/.dvc/plots/funnel.json").is_file()
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     command = [sys.executable, "-m", "dvc", "stage", "list", "--name-only"]
     told = subprocess.run(command, cwd=tmp_path / "new", env=environment, capture_output=True, text=True, check=True)

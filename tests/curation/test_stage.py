@@ -33,6 +33,7 @@ def test_a_stage_leaves_drops_and_counts(project, con):
     assert run_stage("clean", keep_two_of_three) == 0
     counts = json.loads((project / "data/clean/counts.json").read_text())
     assert counts == {"unit": "record", "rows_in": 3, "rows_kept": 2, "dropped": {"too_short": 1}}
+    assert (project / "data/clean/outcomes.csv").read_text() == "stage,outcome,rows\nclean,kept,2\nclean,too_short,1\n"
     rows = read(con, project / "data/clean/drops", DROPS).fetchall()
     assert rows == [("clean", None, "too_short", 1.0, None, "r1", None, None, None)]
 
