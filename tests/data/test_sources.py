@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from curation.clean import RULES, look_at
 from curation.hashing import prompt_id
+from curation.params import load as load_params
 from curation.text import split_response, words
 from curation.verifiers.instructions import CHECKS, verify_instructions
 from curation.verifiers.science import SCORE_MAX, verify_science
@@ -113,7 +115,7 @@ def test_science_responses_choose_the_reference_unless_said_to_be_flawed() -> No
 
 
 def test_science_prompts_list_four_choices_and_each_letter_is_right_as_often() -> None:
-    records = [r for r in RECORDS["science"] if r["id"] != "clean-image"]
+    records = [r for r in RECORDS["science"] if r["id"] != "clean-image_reference"]
     assert all(re.findall(r"^([A-D])\) .+$", r["prompt"], re.MULTILINE) == list("ABCD") for r in records)
     assert [sum(r["reference"] == letter for r in records) for letter in "ABCD"] == [20, 20, 20, 20]
 
@@ -147,3 +149,13 @@ def test_copies_of_benchmark_questions_hold_the_question_word_for_word() -> None
     copies = [i for i in PLANTED if i.startswith(("bench-copy", "bench-overlap"))]
     texts = {i: " ".join(words(PLANTED[i]["prompt"])) for i in copies}
     assert [sum(q in text for q in questions) for text in texts.values()] == [1] * 5
+
+
+def test_each_clean_record_is_dropped_for_the_reason_in_its_id():
+    params = load_params(ROOT / "params.yaml").clean
+    records = [record for name in FILES for record in RECORDS[name] if record["id"].startswith("clean-")]
+    for record in records:
+        prompt = look_at(messages(record))
+        reason = next((reason for reason, rule in RULES if rule(prompt, params)), None)
+        assert f"clean-{reason}" == record["id"]
+    assert len(records) == 7
