@@ -50,8 +50,25 @@ _LABEL_WORDS = (
     ("Data analysis", r"\b(?:dataset|csv|average of|chart|statistics)\b|统计"),
     ("Reasoning", r"\b(?:why|explain|compare|difference between|argue)\b|为什么|解释|区别"),
 )
-_PROOF = re.compile(r"\b(?:prove|show that|disprove|proof)\b|证明", re.IGNORECASE)
-_PARTS = re.compile(r"(?:^|\n|[.?;:]\s)\s*\((?:([a-d])|(i{1,3}|iv)|([1-4]))\)\s", re.IGNORECASE)
+# What is asked for, not what a text tells: "The results show that", "80-proof" and 身份证明 are no proofs.
+_PROOF = re.compile(
+    r"\b(?:dis)?prove (?:that|it|or disprove|the following)\b"
+    r"|(?:\A|[.?!;:,)$\n]|\b(?:and|also|then|please|hence|thus))\s*(?:prove|disprove|show that)\b"
+    r"|\b(?:you|(?:asked|required|task is|try) to) show that\b"
+    r"|\b(?:give|write|find|provide|construct|complete|sketch) (?:an? |the |your )?(?:\w+ )?proof\b"
+    r"|(?:\A|[。，；：！？、.,;:!?$）)\n]|[请试并可法])\s*证明|求证",
+    re.IGNORECASE,
+)
+_PARTS = re.compile(
+    r"(?:^|[\n.?;:,。？；：，$]|\band)\s*(?:[(（]([1-4])|[(（]?(?:([a-d])|(i{1,3}|iv)))[)）](?=\s|[\u4e00-\u9fff$])",
+    re.IGNORECASE,
+)
+_TASK = r"\b(?:find|compute|calculate|evaluate|determine|simplify|solve|factor|expand|list|write|sketch|prove|show)\b|求|计算|证明|写出"
+_ASKS = re.compile(rf"{_TASK}|[?？]|\b(?:what|how|which)\b", re.IGNORECASE)
+# "Find: (a) f(2) (b) f(3)" asks twice, "Find f such that: (1) ... (2) ..." once.
+_STEM = re.compile(
+    rf"(?:{_TASK})(?:(?!\bsuch that\b|\bwhere\b|satisf|conditions?\b|propert|满足|条件)[^.?!。？！])*\Z", re.IGNORECASE
+)
 _CHOICES = re.compile(r"(?:^|\n)\s*\(?A[).:]\s.*\n\s*\(?B[).:]\s", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _DECISIONS = pa.schema(
@@ -134,17 +151,28 @@ def unverifiable(text: str, params: Annotate) -> tuple[str, float | None, str] |
     """Reason, figure and detail why a math prompt has no one answer to compare; None where it has.
 
     Multi-part means that parts (a) and (b), (i) and (ii) or (1) and (2), each at the start of a line or
-    sentence, are both asked for; the choices of a multiple-choice question are no parts.
+    clause, are both asked for. The choices of a multiple-choice question and the conditions of one
+    question are no parts.
     """
     proof = _PROOF.search(text) if params.drop_proofs else None
     if proof:
         return "proof", None, proof[0]
     if params.drop_multi_part and not _CHOICES.search(text):
         for group in (1, 2, 3):
-            parts = sorted({match[group].lower() for match in _PARTS.finditer(text) if match[group]})
+            parts = _asked_parts(text, [match for match in _PARTS.finditer(text) if match[group]], group)
             if parts[:2] in (["a", "b"], ["i", "ii"], ["1", "2"]):
                 return "multi_part", float(len(parts)), ", ".join(parts)
     return None
+
+
+def _asked_parts(text: str, marks: Sequence[re.Match[str]], group: int) -> list[str]:
+    """Names of the marked parts that ask for something, all of them where the words before the first do."""
+    if not marks:
+        return []
+    stem_asks = _STEM.search(text[: marks[0].start()])
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    asked = [mark for mark, end in zip(marks, ends, strict=True) if stem_asks or _ASKS.search(text[mark.end() : end])]
+    return sorted({mark[group].lower() for mark in asked})
 
 
 def _decisions(prompts: Relation, params: Annotate) -> Iterator[pa.RecordBatch]:
@@ -180,7 +208,8 @@ def _run(run: Run) -> None:
     prompts = run.read("decontaminate", PROMPTS)
     result = annotate(prompts, run.params.annotate)
     kept = run.write(PROMPTS, result.kept)
-    assert run.write(ANNOTATIONS, result.annotations) == kept
+    annotated = run.write(ANNOTATIONS, result.annotations)
+    assert annotated == kept
     run.account(unit="prompt", rows_in=count(prompts), rows_kept=kept, dropped=run.write_drops(result.dropped))
 
 
