@@ -118,7 +118,7 @@ def _finding(result: Any, *, dataset: str, suite: Path, id_column: str, rows: in
         message = next(_messages(result.exception_info), "no message")
         raise DataError(f"validate: {suite}: {config.type} on {column} cannot be judged for {dataset}: {message}")
     unexpected = result.result.get("unexpected_index_list") or []
-    examples = [f"{one[id_column]} ({one.get(column)})" for one in unexpected[:EXAMPLES]]
+    examples = [f"{_shown(one[id_column])} ({_shown(one.get(column))})" for one in unexpected[:EXAMPLES]]
     return Finding(
         dataset=dataset,
         suite=suite.stem,
@@ -132,6 +132,13 @@ def _finding(result: Any, *, dataset: str, suite: Path, id_column: str, rows: in
         failed_rows=int(result.result.get("unexpected_count") or 0),
         examples=tuple(examples),
     )
+
+
+def _shown(value: Any) -> str:
+    """A value for a reader; pandas has several nulls."""
+    import pandas as pd
+
+    return "null" if pd.isna(value) else str(value)
 
 
 def _messages(info: Mapping[str, Any]) -> Any:

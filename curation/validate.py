@@ -11,7 +11,7 @@ Example row of the frame of samples: {"sample_id": "1f0c...", "split": "train", 
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,7 @@ def validate(
     own_suite = SUITES / f"{Path(block.recipe).stem}.json"
     suites = [SUITES / "rows.json", *([own_suite] if own_suite.exists() else [])]
     findings: dict[str, Finding] = {}
-    reader = row_frame(selected).to_arrow_reader(FRAME_ROWS)
-    for frame in [pa.Table.from_batches([batch]) for batch in reader] or [reader.schema.empty_table()]:
+    for frame in _frames(row_frame(selected).to_arrow_reader(FRAME_ROWS)):
         for suite in suites:
             for found in judge.judge(frame, suite, dataset=dataset, id_column="sample_id", parameters=parameters):
                 findings[found.id] = _add(findings.get(found.id), found)
@@ -83,6 +82,16 @@ def validate(
         *findings.values(),
         *judge.judge(named, SUITES / "figures.json", dataset=dataset, id_column="dataset", parameters=parameters),
     ]
+
+
+def _frames(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """The reader's batches, one at a time; an empty frame where it has none."""
+    empty = True
+    for batch in reader:
+        empty = False
+        yield pa.Table.from_batches([batch])
+    if empty:
+        yield reader.schema.empty_table()
 
 
 def _parameters(params: Params, dataset: str) -> Mapping[str, Any]:

@@ -1,0 +1,281 @@
+"""A good selection passes; each planted fault fails, and its sentence names the row."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from curation import params as params_module
+from curation import tables
+from curation import validate as module
+from curation.expectations import Judge
+from curation.hashing import digest
+from curation.params import Validate
+from curation.validate import Selected, main, report_markdown, validate
+from schemas.drops import DROPS
+from schemas.prompts import PROMPTS
+from schemas.scores import SCORES
+from schemas.selections import SELECTIONS
+from schemas.verdicts import VERDICTS
+
+GOOD = [("apples", "math", 1.0), ("bees", "science", 5.0), ("cats", "chat", None), ("dogs", "code", 1.0)]
+TABLES = {
+    "selections": SELECTIONS,
+    "drops": DROPS,
+    "prompts": PROMPTS,
+    "verdicts": VERDICTS,
+    "scores": SCORES,
+    "contaminated": DROPS,
+}
+PARAMS = replace(params_module.load(), validate=Validate(rows_min={"am-1-4m": 2}, dropped_share_max=0.5))
+
+
+@pytest.fixture(scope="module")
+def judge():
+    """Importing Great Expectations takes seconds."""
+    return Judge()
+
+
+def sample_id(name):
+    return digest("sample", name)
+
+
+def prompt_id(name):
+    return digest("prompt", name)
+
+
+def sample_rows(name, category, score, prompt=None):
+    """What the tables hold of one selected sample."""
+    ids = {"sample_id": sample_id(name), "prompt_id": prompt_id(prompt or name)}
+    told = {"source": "school", "source_row": name, "licence": "MIT", "priority": 1, "messages": []}
+    flags = {"well_formed": True, "language_mixed": False, "boxed": False, "repetition": 1, "frequent_ngrams": 0}
+    status = "unverified" if score is None else "verified"
+    return {
+        "selections": {**ids, "dataset": "demo", "config": "default", "role": "response", "split": "train"},
+        "prompts": {**told, "record_id": digest("record", name), "prompt_id": ids["prompt_id"], "category": category},
+        "verdicts": {
+            **ids,
+            "teacher": "t",
+            "category": category,
+            "verifier": "v",
+            "version": "1",
+            "status": status,
+            "score": score,
+        },
+        "scores": {**ids, **flags, "teacher": "t", "reasoning_tokens": 0, "answer_tokens": 3, "kept": True},
+    }
+
+
+def good_tables():
+    """Rows of a selection without fault, by table and name."""
+    samples = {name: sample_rows(name, category, score) for name, category, score in GOOD}
+    rows = {table: {name: sample[table] for name, sample in samples.items()} for table in samples["apples"]}
+    return {**rows, "drops": {"lost": drop_row("select", "eels")}, "contaminated": {}}
+
+
+def drop_row(stage, name):
+    return {"stage": stage, "reason": "some", "prompt_id": prompt_id(name), "sample_id": sample_id(name)}
+
+
+def findings(con, judge, rows, dataset="am-1-4m", params=PARAMS):
+    relations = {name: tables.from_rows(con, list(rows[name].values()), table) for name, table in TABLES.items()}
+    return validate(Selected(**relations), params, dataset=dataset, judge=judge, con=con)
+
+
+def failed(found):
+    return {f"{one.suite}/{one.column}": one for one in found if not one.success}
+
+
+def bad_id(rows):
+    for table in ("selections", "verdicts", "scores"):
+        rows[table]["apples"]["sample_id"] = "Apples"
+
+
+def unknown_split(rows):
+    rows["selections"]["apples"]["split"] = "dev"
+
+
+def straddling(rows):
+    add(rows, "apples-again", "math", 1.0, prompt="apples")
+    rows["selections"]["apples-again"]["split"] = "test"
+
+
+def add(rows, name, *columns, **keywords):
+    """Add a sample; the prompt's row stays the one that is there."""
+    for table, row in sample_rows(name, *columns, **keywords).items():
+        if table != "prompts":
+            rows[table][name] = row
+
+
+def duplicate(rows):
+    rows["selections"]["twice"] = rows["selections"]["apples"]
+
+
+def unknown_prompt(rows):
+    del rows["prompts"]["apples"]
+
+
+def without_verdict(rows):
+    del rows["verdicts"]["apples"]
+
+
+def without_scores(rows):
+    del rows["scores"]["apples"]
+
+
+def contaminated(rows):
+    rows["contaminated"]["apples"] = drop_row("decontaminate", "apples")
+
+
+def failing(rows):
+    rows["verdicts"]["apples"]["score"] = 0.5
+
+
+def beyond_the_scale(rows):
+    rows["verdicts"]["bees"]["score"] = 6.0
+
+
+def broken_rule(rows):
+    rows["scores"]["apples"]["kept"] = False
+
+
+def empty_answer(rows):
+    rows["scores"]["apples"]["answer_tokens"] = 0
+
+
+def second_response(rows):
+    add(rows, "apples-again", "math", 1.0, prompt="apples")
+
+
+# A fault, the expectations of am-1-4m and of am-40m that it breaks, and the row that the sentence names.
+FAULTS = [
+    (bad_id, {"rows/sample_id"}, {"rows/sample_id"}, "Apples (Apples)"),
+    (unknown_split, {"rows/split"}, {"rows/split"}, f"{sample_id('apples')} (dev)"),
+    (straddling, {"rows/splits_of_prompt", "am_1_4m/responses_of_prompt"}, {"rows/splits_of_prompt"}, f"{sample_id('apples')} (2)"),
+    (duplicate, {"rows/copies"}, {"rows/copies"}, f"{sample_id('apples')} (2)"),
+    (unknown_prompt, {"rows/category"}, {"rows/category"}, f"{sample_id('apples')} (null)"),
+    (without_verdict, {"rows/status"}, {"rows/status"}, f"{sample_id('apples')} (null)"),
+    (without_scores, {"rows/answer_tokens"}, {"rows/answer_tokens"}, f"{sample_id('apples')} (null)"),
+    (contaminated, {"rows/contaminated"}, {"rows/contaminated"}, f"{sample_id('apples')} (True)"),
+    (failing, {"am_1_4m/passed"}, set(), f"{sample_id('apples')} (False)"),
+    (beyond_the_scale, {"rows/score_share"}, {"rows/score_share"}, f"{sample_id('bees')} (1.2)"),
+    (broken_rule, {"am_1_4m/rules_kept"}, {"am_40m/rules_kept"}, f"{sample_id('apples')} (False)"),
+    (empty_answer, {"rows/answer_tokens"}, {"rows/answer_tokens"}, f"{sample_id('apples')} (0)"),
+    (second_response, {"am_1_4m/responses_of_prompt"}, set(), f"{sample_id('apples')} (2)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dataset", ["am-1-4m", "am-40m"])
+def test_a_good_selection_passes(con, judge, dataset):
+    found = findings(con, judge, good_tables(), dataset)
+    assert failed(found) == {}
+    assert {one.suite for one in found} == {"rows", "figures", dataset.replace("-", "_")}
+    assert all(one.rows == (1 if one.suite == "figures" else len(GOOD)) and not one.failed_rows for one in found)
+
+
+@pytest.mark.parametrize(("fault", "strict", "wide", "named"), FAULTS, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_fault_fails_and_its_sentence_names_the_row(con, judge, fault, strict, wide, named):
+    rows = good_tables()
+    fault(rows)
+    found = failed(findings(con, judge, rows))
+    assert set(found) == strict
+    assert any(named in one.sentence and one.sentence.startswith("am-1-4m: ") for one in found.values())
+    assert set(failed(findings(con, judge, rows, "am-40m"))) == wide
+
+
+def test_too_few_rows_fail_and_the_sentence_names_both_numbers(con, judge):
+    params = replace(PARAMS, validate=Validate(rows_min={"am-1-4m": 5}, dropped_share_max=0.5))
+    found = failed(findings(con, judge, good_tables(), params=params))
+    assert "wanted {'min_value': 5.0}); first: am-1-4m (4)" in found.pop("figures/rows").sentence
+    assert found == {}
+
+
+def test_a_recipe_that_drops_too_much_fails(con, judge):
+    rows = good_tables()
+    rows["drops"] = {name: drop_row("select", name) for name in "efghij"}
+    found = failed(findings(con, judge, rows))
+    assert "first: am-1-4m (0.6)" in found.pop("figures/dropped_share").sentence
+    assert found == {}
+
+
+def test_splits_far_from_their_shares_fail(con, judge):
+    rows = good_tables()
+    for number in range(40):
+        for table, row in sample_rows(f"more-{number}", "math", 1.0).items():
+            rows[table][f"more-{number}"] = row
+        rows["selections"][f"more-{number}"]["split"] = "test"
+    assert set(failed(findings(con, judge, rows))) == {"figures/split_deviation"}
+
+
+def test_an_unverified_sample_stands_only_where_the_dataset_allows_it(con, judge):
+    block = PARAMS.datasets["am-1-4m"]
+    strict = replace(block, values={**block.values, "keep_unverified": False})
+    params = replace(PARAMS, datasets={"am-1-4m": strict})
+    (found,) = failed(findings(con, judge, good_tables(), params=params)).values()
+    assert (found.column, found.examples) == ("status", (f"{sample_id('cats')} (unverified)",))
+
+
+@pytest.mark.parametrize(("allow_empty", "wanted"), [(True, set()), (False, {"figures/rows"})])
+def test_an_empty_selection_passes_only_where_it_is_a_stated_outcome(con, judge, allow_empty, wanted):
+    block = replace(PARAMS.datasets["am-1-4m"], allow_empty=allow_empty)
+    params = replace(PARAMS, datasets={"am-1-4m": block}, validate=Validate(rows_min={}, dropped_share_max=1))
+    rows = {**good_tables(), "selections": {}}
+    assert set(failed(findings(con, judge, rows, params=params))) == wanted
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), frame_rows=st.integers(2, 6))
+def test_findings_depend_neither_on_order_nor_on_the_size_of_frames(con, judge, data, frame_rows):
+    rows = good_tables()
+    for fault in (failing, contaminated, duplicate, second_response):
+        fault(rows)
+    wanted = findings(con, judge, rows)
+    shuffled = {table: dict(data.draw(st.permutations(list(named.items())))) for table, named in rows.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "FRAME_ROWS", frame_rows)
+        assert findings(con, judge, shuffled) == wanted
+
+
+def test_the_report_tells_every_expectation_by_dataset(con, judge):
+    found = findings(con, judge, good_tables())
+    text = report_markdown(found)
+    assert text.startswith("# Validation\n\n## am-1-4m\n")
+    assert "| rows | No prompt overlaps a benchmark. | 4 | 0 |" in text
+    assert text.count("\n| ") == len(found) + 2
+
+
+def change(rows_min):
+    """Leave the tiny project one dataset, with the given bounds."""
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["datasets"] = {"am-1-4m": params["datasets"]["am-1-4m"]}
+    params["validate"]["rows_min"] = rows_min
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def test_the_stage_writes_a_report_a_dataset_the_same_for_the_same_rows(tiny_project, judge):
+    change({})
+    written = []
+    for _ in range(2):
+        assert main([]) == 0
+        written.append({path.name: path.read_bytes() for path in Path("data/validate").iterdir()})
+    assert sorted(written[0]) == ["am-1-4m.json", "report.md"]
+    assert written[0] == written[1]
+    assert all(one["success"] for one in json.loads(written[0]["am-1-4m.json"]))
+
+
+def test_a_failed_expectation_stops_the_stage_and_leaves_no_report(tiny_project, judge, capsys):
+    change({"am-1-4m": 500})
+    assert main([]) == 1
+    assert "error: validate: am-1-4m: The dataset has at least validate.rows_min rows." in capsys.readouterr().err
+    assert not Path("data/validate").exists()
+
+
+def test_bounds_of_a_dataset_that_is_not_there_are_told(tiny_project, capsys):
+    change({"am-14m": 500})
+    assert main([]) == 1
+    told = capsys.readouterr().err
+    assert "error: validate: rows_min names the dataset 'am-14m'; did you mean am-1-4m?" in told
