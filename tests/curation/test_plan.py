@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation import params, plan, tables
+from curation.errors import ParamsError
 from curation.params import Ask
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +83,46 @@ def test_no_budget_means_all(con):
     none = con.from_arrow(pa.table({"prompt_id": pa.array([], pa.string())}))
     asks = with_datasets([Ask(["small"], 1, keep_existing=False)], None)
     assert not any(row[5] for row in plan.plan_prompts(con.from_arrow(prompt_table(rows)), none, con, asks).fetchall())
+
+
+def budgeted(con, rows, asks, budget, satisfied=()):
+    """Teacher, samples and whether it is over the budget, by the number of the prompt."""
+    ids = con.from_arrow(pa.table({"prompt_id": pa.array([f"{n:032x}" for n in satisfied], pa.string())}))
+    planned = plan.plan_prompts(con.from_arrow(prompt_table(rows)), ids, con, with_datasets(asks, budget))
+    found = planned.project("prompt_id, teacher, num_samples, over_budget").fetchall()
+    return sorted((int(prompt_id, 16), *rest) for prompt_id, *rest in found)
+
+
+def test_two_datasets_that_ask_one_teacher_get_the_larger_number_of_samples(con):
+    asks = [Ask(["small"], 1, keep_existing=False), Ask(["small", "medium"], 3, keep_existing=False)]
+    found = budgeted(con, [("math", 0, False)], asks, None)
+    assert found == [(0, PLAIN.name, 3, False), (0, REPORTS.name, 3, False)]
+
+
+def test_a_satisfied_prompt_is_asked_by_the_datasets_alone_that_do_not_keep_existing_responses(con):
+    asks = [Ask(["small"], 5, keep_existing=True), Ask(["small"], 2, keep_existing=False)]
+    rows = [("math", 0, False), ("math", 0, False)]
+    assert budgeted(con, rows, asks, None, satisfied=[1]) == [(0, PLAIN.name, 5, False), (1, PLAIN.name, 2, False)]
+    assert budgeted(con, rows, asks[:1], None, satisfied=[1]) == [(0, PLAIN.name, 5, False)]
+
+
+def test_the_budget_goes_to_the_smallest_priority_first_and_then_by_id(con):
+    rows = [("math", 2, False), ("math", 1, False), ("code", 9, False), ("math", 1, False)]
+    found = budgeted(con, rows, [Ask(["small"], 1, keep_existing=False)], {"math": 2})
+    assert [(number, over) for number, _, _, over in found] == [(0, True), (1, False), (2, False), (3, False)]
+
+
+def test_a_satisfied_prompt_takes_nothing_of_the_budget(con):
+    rows = [("math", 0, False), ("math", 0, False)]
+    found = budgeted(con, rows, [Ask(["small"], 1, keep_existing=True)], {"math": 1}, satisfied=[0])
+    assert found == [(1, PLAIN.name, 1, False)]
+
+
+def test_a_role_that_names_neither_teacher_nor_tag_is_told():
+    closed = replace(PARAMS.ingest.sources[0], kind="file", columns=params.Columns(prompt="q"), response_tag="school")
+    wrong = replace(PARAMS, ingest=params.Ingest([closed]), roles={"small": [PLAIN.name, "school"], "large": ["smolm"]})
+    with pytest.raises(ParamsError, match=r"roles\.large names 'smolm', which is no teacher"):
+        plan.asked(wrong)
 
 
 def test_system_prompt_comes_first_and_suffix_last():
