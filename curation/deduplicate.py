@@ -6,8 +6,8 @@ record_id as evidence and the similarity of the two as figure:
 - `exact_duplicate`: the same words, numbers, signs, code, choices and evidence;
 - `near_duplicate`: Jaccard similarity of the runs of words reaches `near.jaccard_min`;
 - `semantic_duplicate`: cosine of the vectors reaches `semantic.similarity_min`;
-- `conflicting_reference`: the same prompt_id with another reference or other tests; the prompt can
-  stand once only.
+- `conflicting_reference`: the same prompt_id with another reference, other tests or other constraints;
+  the prompt can stand once only.
 
 A similar pair is a pair of duplicates only if `curation.similarity.guard` lets it pass; what the guard
 kept apart is counted by cause in guarded.json. Prompts are taken by rank (with reference, tests or
@@ -18,7 +18,7 @@ to, and no chain of small differences removes a prompt that differs from all tha
 Texts stream; memory holds some hashes per word and prompt, and the vectors.
 
 Example drop: {"reason": "near_duplicate", "figure": 0.82, "evidence_id": "7d1f...",
-"record_id": "93ab...", "detail": "output, when <> print, if"}
+"record_id": "93ab...", "detail": "only here: output, when; only in the winner: print, if"}
 
 Reference: R1 (arXiv 2503.19633) 2.3 step 4, embeddings and one representative per group by priority;
 R5 (arXiv 2504.17565) 6.2 step 1; R7 8.2 step 1. Thresholds are ours.
@@ -102,13 +102,13 @@ def deduplicate(
 
 
 def _exact(ranked: Ranked) -> Iterator[Pair]:
-    """Pair a prompt without evidence with the best one that says the same and has some."""
+    """Pair a prompt without evidence with those that say the same and have some."""
     has_evidence = verifiable(ranked.identities)
-    best: dict[str, int] = {}
+    before: dict[str, list[int]] = {}
     for position, says in enumerate(ranked.says):
-        first = best.setdefault(says, position)
-        if first != position and not has_evidence[position]:
-            yield Pair(first, position, "exact", 1.0)
+        if not has_evidence[position]:
+            yield from (Pair(first, position, "exact", 1.0) for first in before.get(says, []))
+        before.setdefault(says, []).append(position)
 
 
 def _near(ranked: Ranked, params: params_module.NearDuplicates) -> tuple[np.ndarray, np.ndarray]:
@@ -189,7 +189,11 @@ def _with_conflicts(losers: Relation, prompts: Relation) -> Relation:
         """
         SELECT losers.* REPLACE (
             CASE reason WHEN 'conflicting_reference'
-            THEN format('here {}; the winner has {}', coalesce(own.reference, own.tests), coalesce(won.reference, won.tests))
+            THEN format(
+                'here {}; the winner has {}',
+                coalesce(own.reference, own.tests, own.constraints),
+                coalesce(won.reference, won.tests, won.constraints)
+            )
             ELSE detail END AS detail
         )
         FROM losers

@@ -16,7 +16,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from curation import hashing
-from curation.similarity.wording import Wording, content_words, decisive_words, names, objects, sentences
+from curation.similarity.wording import (
+    Wording,
+    content_words,
+    decisive_words,
+    directions,
+    names,
+    objects,
+    sentences,
+)
 from curation.text import words
 
 IDENTITIES = ("turns", "numbers", "code", "symbols", "letters", "quoted", "choices")
@@ -24,7 +32,7 @@ IDENTITIES = ("turns", "numbers", "code", "symbols", "letters", "quoted", "choic
 CAUSES = (*IDENTITIES, "reference", "tests", "constraints")
 """Why a pair of similar prompts is not a pair of duplicates; `wording` comes after these."""
 PIECE_WORDS = 30
-"""Longest sentence whose vector still shows one exchanged word (measured, see docs/stages/deduplicate.md)."""
+"""Longest sentence compared by its vector; the longer, the less one word shows (measured in docs/stages/deduplicate.md)."""
 
 
 class Evidence(NamedTuple):
@@ -94,11 +102,12 @@ class Candidate:
 def same_wording(a: Candidate, b: Candidate) -> bool:
     """Whether two prompts say the same by their words alone.
 
-    They do where the words that carry meaning are the same in the same order, or where the
-    pair is tied together otherwise: by equal tests, by equal choices and reference, or by two
-    numbers and an equal numeric reference with the same names and decisive words.
+    They do where the words that carry meaning are the same in the same order and none follows `from`
+    here and `to` or `by` there, or where the pair is tied together otherwise: by equal tests, by equal
+    choices and reference, or by two numbers and an equal numeric reference with the same names and
+    decisive words.
     """
-    if content_words(a.wording.text) == content_words(b.wording.text):
+    if _same_content(a.wording.text, b.wording.text):
         return True
     # The exact guard let the pair pass, so evidence that both have is equal.
     if a.tests and b.tests:
@@ -123,13 +132,24 @@ def pieces(a: Wording, b: Wording) -> list[tuple[str, str]] | None:
         return None
     parts_a, parts_b = sentences(a.text), sentences(b.text)
     pairs = list(zip(parts_a, parts_b, strict=True)) if len(parts_a) == len(parts_b) else [(a.text, b.text)]
-    pairs = [(x, y) for x, y in pairs if content_words(x) != content_words(y)]
+    pairs = [(x, y) for x, y in pairs if not _same_content(x, y)]
     unclear = any(max(len(words(x)), len(words(y))) > PIECE_WORDS or _roles_swapped(x, y) for x, y in pairs)
     return None if unclear else pairs
 
 
+def _same_content(a: str, b: str) -> bool:
+    """Whether the same content words stand in the same order, none of them led in by another direction."""
+    return content_words(a) == content_words(b) and not _directed_otherwise(a, b)
+
+
+def _directed_otherwise(a: str, b: str) -> bool:
+    """Whether a word follows `from` here and `to` or `by` there."""
+    here, there = directions(a), directions(b)
+    return any(here[word] != there[word] for word in here.keys() & there.keys())
+
+
 def _roles_swapped(a: str, b: str) -> bool:
-    """Whether the same words stand in another order that may mean something else: miles to feet, feet to miles."""
+    """Whether the same words may mean something else: miles to feet, feet to miles; raised by 5, raised to 5."""
     if Counter(content_words(a)) != Counter(content_words(b)):
         return False
-    return Counter(words(a)) == Counter(words(b)) or objects(a) != objects(b)
+    return Counter(words(a)) == Counter(words(b)) or objects(a) != objects(b) or _directed_otherwise(a, b)

@@ -20,12 +20,17 @@ _CODE = re.compile(r"```(.*?)```", re.DOTALL)
 _QUOTED = re.compile(r"\"([^\"]+)\"|\u201c([^\u201d]+)\u201d|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)")
 _CHOICE = re.compile(r"(?:^|\s)\(?([A-H])[).:]\s")
 _MINUS = re.compile(r"(?<![^\W\d_])[-\u2212]|[-\u2212](?![^\W\d_])")
+# A star that multiplies, a factorial, and !=; other stars and exclamation marks are layout and punctuation.
+_OPERATOR = re.compile(
+    r"(?<=[\d)\]])\s?(\*+|!)|(\*+)(?=\s?[\d(\[])|(?<=\b[^\W\d_])\s?(\*+)(?=\s?[^\W\d_]\b)|(?<=\b[^\W\d_])(!)|(!)(?==)"
+)
+_DIRECTIONS = {"from": "from", "to": "to", "into": "to", "onto": "to", "by": "by"}
 _SENTENCE = re.compile(r"(?<=[.?!:])\s+|(?<=[\u3002\uff1f\uff01])|\n+")
 _ARTICLE = re.compile(r"\bA(?=\s[a-z0-9])")
 PUNCTUATION = frozenset(
     ".,;:!?\"'`\u2018\u2019\u201c\u201d\u2026$*#-\u2212\u2013\u2014\u3001\u3002\uff0c\uff1a\uff1b\uff01\uff1f"
 )
-"""Signs that may differ between two prompts that say the same; a minus is counted apart."""
+"""Signs that may differ between two prompts that say the same; those that calculate are counted apart."""
 
 
 @cache
@@ -39,13 +44,13 @@ class Wording:
     """The pieces of one prompt."""
 
     text: str
-    """All messages, line breaks kept."""
+    """All messages in NFC, line breaks kept."""
     words: tuple[str, ...]
     """All words, lower-cased."""
     numbers: tuple[str, ...]
     """Numbers in digits, in order; 1,000 is 1000 and 2.50 is 2.5."""
     symbols: tuple[str, ...]
-    """Signs that are no punctuation, in order, and the minus signs."""
+    """Signs that are no punctuation, in order, then the stars and exclamation marks that calculate, and the minus signs."""
     letters: tuple[str, ...]
     """Single letters, in order: names of variables, labels."""
     quoted: tuple[str, ...]
@@ -68,11 +73,13 @@ def wording(messages: Sequence[Mapping[str, str]]) -> Wording:
     whole = prompt_text(messages)
     text = fold(whole)
     tokens = _TOKEN.findall(unicodedata.normalize("NFKC", _ARTICLE.sub("a", text)))
+    signs = [token for token in tokens if not token[0].isalnum() and token not in PUNCTUATION]
+    operators = ["".join(found) for found in _OPERATOR.findall(text)]
     return Wording(
-        text=whole,
+        text=unicodedata.normalize("NFC", whole),
         words=tuple(words(text)),
         numbers=tuple(_number(token) for token in tokens if token[0].isdigit()),
-        symbols=(*(t for t in tokens if not t[0].isalnum() and t not in PUNCTUATION), "-" * len(_MINUS.findall(text))),
+        symbols=(*signs, *operators, "-" * len(_MINUS.findall(text))),
         letters=tuple(token for token in tokens if _is_letter(token)),
         quoted=tuple(fold(next(filter(None, found))).lower() for found in _QUOTED.findall(text)),
         code=tuple(fold(block) for block in _CODE.findall(text)),
@@ -129,6 +136,24 @@ def objects(text: str) -> tuple[str, ...]:
             found.append(_stem(word))
             follows = False
     return tuple(sorted(found))
+
+
+def directions(text: str) -> dict[str, frozenset[str]]:
+    """The content words that follow from, to or by, with which of them.
+
+    Example:
+        >>> {word: sorted(found) for word, found in directions("The price rose by 20 from 50.").items()}
+        {'20': ['by'], '50': ['from']}
+    """
+    found: dict[str, frozenset[str]] = {}
+    current = None
+    for word in words(text):
+        if word in word_list("prepositions"):
+            current = _DIRECTIONS.get(word)
+        elif current and word not in word_list("function_words"):
+            found[_stem(word)] = found.get(_stem(word), frozenset()) | {current}
+            current = None
+    return found
 
 
 def names(text: str, *, at_start: bool = False) -> tuple[str, ...]:
