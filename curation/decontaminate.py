@@ -143,8 +143,10 @@ def _best(
     found = [one for one in found if one[0] >= params.coverage_min]
     if not found:
         return []
-    figure, run, question, tokens = max(found, key=lambda one: (one[0], one[2].evidence_id))
-    exact = len(run.split()) == len(tokens)
+    whole = f" {' '.join(prompt)} "
+    # Runs from several places of a prompt can cover a question that does not stand in it whole.
+    ranked = [(figure, f" {' '.join(tokens)} " in whole, question, run) for figure, run, question, tokens in found]
+    figure, exact, question, run = max(ranked, key=lambda one: (one[0], one[1], one[2].evidence_id))
     reason = "exact_match" if exact else "ngram_overlap"
     hit = {"prompt_id": prompt_id, "reason": reason, "figure": figure, "evidence_id": question.evidence_id}
     return [{**hit, "detail": run[:300]}]
@@ -186,7 +188,8 @@ def read_questions(benchmarks: Sequence[Benchmark]) -> list[Question]:
     """All questions of all benchmarks, in the order of their files.
 
     Raises:
-        DataError: A file is missing, corrupt or empty, a line cannot be read, or a column is missing.
+        DataError: A file is missing, corrupt or empty, a line cannot be read, a column is missing, or a
+            question has no words.
     """
     return [question for benchmark in benchmarks for question in _questions(benchmark)]
 
@@ -203,8 +206,13 @@ def _questions(benchmark: Benchmark) -> Iterator[Question]:
         missing = [name for name, (there, _) in found.items() if not there]
         if missing:
             raise DataError(f"{where}: {record.place} has no column {missing[0]!r} (has: {', '.join(record.value)}).")
+        text = found[benchmark.question][1]
+        if not isinstance(text, str) or not words(text):
+            raise DataError(
+                f"{where}: {record.place} has no words in its column {benchmark.question!r}, got {text!r}. Mend or delete it."
+            )
         own = number if benchmark.id is None else found[benchmark.id][1]
-        yield Question(f"{benchmark.name}/{own}", str(found[benchmark.question][1]))
+        yield Question(f"{benchmark.name}/{own}", text)
     if number == 0:
         raise DataError(f"{where}: {path} holds no question.")
 
