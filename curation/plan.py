@@ -67,11 +67,12 @@ def asked(params: Params) -> list[Asked]:
 def plan_prompts(prompts: Relation, satisfied: Relation, con: duckdb.DuckDBPyConnection, params: Params) -> Relation:
     """How many samples each teacher owes each prompt, and whether the prompt is over the budget.
 
-    The budget of a category goes to its prompts in the order of their source's priority, then
-    of `prompt_id`, which is a hash and so a draw.
+    The budget of a category goes round its sources, in the order of their priority, a prompt each;
+    a source's prompts come in the order of `prompt_id`, which is a hash and so a draw. A larger
+    budget adds prompts and takes none away.
 
     Args:
-        prompts: One row per prompt. Reads `prompt_id`, `category`, `priority`.
+        prompts: One row per prompt. Reads `prompt_id`, `category`, `source`, `priority`.
         satisfied: `prompt_id` of the prompts with a ready response that passes.
         con: Connection of the relations.
         params: Reads datasets, roles, teachers and distill.
@@ -87,17 +88,21 @@ def plan_prompts(prompts: Relation, satisfied: Relation, con: duckdb.DuckDBPyCon
         """
         WITH owed AS (
             SELECT prompts.prompt_id, any_value(prompts.category) AS category, asks.teacher,
-                any_value(prompts.priority) AS priority, max(asks.num_samples) AS num_samples
+                any_value(prompts.source) AS source, any_value(prompts.priority) AS priority,
+                max(asks.num_samples) AS num_samples
             FROM prompts
             JOIN asks USING (category)
             LEFT JOIN satisfied USING (prompt_id)
             WHERE NOT (asks.keep_existing AND satisfied.prompt_id IS NOT NULL)
             GROUP BY prompts.prompt_id, asks.teacher
+        ),
+        placed AS (
+            SELECT *, dense_rank() OVER (PARTITION BY category, source ORDER BY prompt_id) AS round FROM owed
         )
-        SELECT owed.prompt_id, owed.teacher, owed.category, owed.num_samples,
-            dense_rank() OVER (PARTITION BY category ORDER BY priority, prompt_id) AS rank,
+        SELECT placed.prompt_id, placed.teacher, placed.category, placed.num_samples,
+            dense_rank() OVER (PARTITION BY category ORDER BY round, priority, prompt_id) AS rank,
             coalesce(rank > budgets.num_prompts, false) AS over_budget
-        FROM owed
+        FROM placed
         LEFT JOIN budgets USING (category)
         """,
     )

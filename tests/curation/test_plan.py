@@ -30,6 +30,7 @@ def prompt_table(rows):
         {
             "prompt_id": [f"{n:032x}" for n in range(len(rows))],
             "category": [category for category, _, _ in rows],
+            "source": [f"of-priority-{priority}" for _, priority, _ in rows],
             "priority": pa.array([priority for _, priority, _ in rows], pa.int32()),
         }
     )
@@ -46,7 +47,9 @@ def planned_naively(rows, asks, budget):
                 if not (ask.keep_existing and satisfied):
                     most = max(owed.get((number, name), 0), ask.samples or PARAMS.distill.samples[category])
                     owed[number, name] = most
-    asked_prompts = sorted({number for number, _ in owed}, key=lambda number: (rows[number][1], number))
+    numbers = sorted({number for number, _ in owed})
+    rounds = {number: [n for n in numbers if rows[n][:2] == rows[number][:2]].index(number) for number in numbers}
+    asked_prompts = sorted(numbers, key=lambda number: (rounds[number], rows[number][1], number))
     within = {
         number: [n for n in asked_prompts if rows[n][0] == rows[number][0]].index(number) < budget[rows[number][0]]
         for number in asked_prompts
@@ -106,10 +109,12 @@ def test_a_satisfied_prompt_is_asked_by_the_datasets_alone_that_do_not_keep_exis
     assert budgeted(con, rows, asks[:1], None, satisfied=[1]) == [(0, PLAIN.name, 5, False)]
 
 
-def test_the_budget_goes_to_the_smallest_priority_first_and_then_by_id(con):
-    rows = [("math", 2, False), ("math", 1, False), ("code", 9, False), ("math", 1, False)]
-    found = budgeted(con, rows, [Ask(["small"], 1, keep_existing=False)], {"math": 2})
-    assert [(number, over) for number, _, _, over in found] == [(0, True), (1, False), (2, False), (3, False)]
+def test_the_budget_goes_round_the_sources_the_smallest_priority_first(con):
+    rows = [("math", 2, False), ("math", 1, False), ("code", 9, False), ("math", 1, False), ("math", 3, False)]
+    asks = [Ask(["small"], 1, keep_existing=False)]
+    for most, within in ((1, [1]), (2, [0, 1]), (3, [0, 1, 4]), (4, [0, 1, 3, 4])):
+        found = budgeted(con, rows, asks, {"math": most})
+        assert [number for number, _, _, over in found if not over and number != 2] == within
 
 
 def test_a_satisfied_prompt_takes_nothing_of_the_budget(con):
@@ -134,16 +139,16 @@ def test_system_prompt_comes_first_and_suffix_last():
     assert user == ("user", "1 + 1?\nLet's think step by step and output the final answer within \\boxed{}.")
 
 
-def test_a_plain_teacher_changes_nothing():
+def test_without_system_and_suffix_a_prompt_is_asked_as_it_is():
     messages = [{"role": "user", "content": "1 + 1?"}]
-    assert plan.render(messages, PLAIN, "math") == (("user", "1 + 1?"),)
+    assert plan.render(messages, PLAIN, "code") == (("user", "1 + 1?"),)
 
 
 @pytest.mark.parametrize(
     ("change", "category", "same"),
     [
         ({"temperature": 0.7}, "math", False),
-        ({"suffix": {"code": "In Python."}}, "math", True),
+        ({"suffix": {**PLAIN.suffix, "code": "In Python."}}, "math", True),
         ({"suffix": {"code": "In Python."}}, "code", False),
         ({"name": "renamed"}, "math", True),
         ({"engine_options": {"batch_size": 8}}, "math", True),
