@@ -125,7 +125,9 @@ def _body(manifest: Mapping[str, Any], con: duckdb.DuckDBPyConnection, root: Pat
         f"# {manifest['dataset']}",
         f"{WHAT[manifest['layout']]} Built by Curate; release `{manifest['release_id']}`.",
         "## Rows",
-        _query_table(con, f"SELECT split, category, count(*) AS rows FROM {released} GROUP BY ALL ORDER BY ALL"),
+        _query_table(con, f"SELECT split, category, count(*) AS rows FROM {released} GROUP BY ALL ORDER BY ALL")
+        if manifest["sources"]
+        else "None: the selection dropped every candidate. The reasons stand under *What was left out*.",
         "## Lengths, in tokens",
         _query_table(
             con,

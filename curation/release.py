@@ -52,7 +52,7 @@ def _run(run: Run) -> None:
     assert run.dataset is not None
     selected = run.read(f"select/{run.dataset}", SELECTIONS)
     splits = selected.query("selected", "SELECT DISTINCT config, split FROM selected ORDER BY ALL").fetchall()
-    for config, split in splits:
+    for config, split in splits or [("default", "train")]:  # an empty release can be opened, too
         _write_split(run, selected, config, split)
     dropped = _all_drops(run)
     tables.write(dropped, run.part / "drops", DROPS)

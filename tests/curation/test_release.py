@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from datasets import load_dataset
@@ -124,6 +125,13 @@ def test_the_card_names_licence_size_and_splits(chosen):
     assert (front["license"], front["size_categories"], front["language"]) == ("mit", ["n<1K"], ["en"])
     assert front["configs"][0]["data_files"] == [{"split": "train", "path": ["data/train-00000.parquet"]}]
     assert "| distill | over_budget | 1 |" in text
+
+
+def test_a_dataset_that_selects_nothing_is_released_empty(tiny_project):
+    choose(tiny_project, "am-40m", [])
+    root = released(tiny_project, "am-40m")
+    assert pq.read_metadata(root / "data/train-00000.parquet").num_rows == 0
+    assert "dropped every candidate" in (root / "README.md").read_text()
 
 
 def test_a_release_needs_its_selection(tiny_project, capsys):
