@@ -235,8 +235,8 @@ def test_findings_depend_neither_on_order_nor_on_the_size_of_frames(con, judge, 
         fault(rows)
     wanted = findings(con, judge, rows)
     shuffled = {table: dict(data.draw(st.permutations(list(named.items())))) for table, named in rows.items()}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "FRAME_ROWS", frame_rows)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(module, "FRAME_ROWS", frame_rows)
         assert findings(con, judge, shuffled) == wanted
 
 

@@ -102,8 +102,8 @@ def test_a_new_deadline_verifies_math_again_and_nothing_else(con, capsys):
 @given(st.permutations(RESPONSE_ROWS), st.integers(1, 9))
 @settings(max_examples=5, deadline=None)
 def test_verdicts_do_not_depend_on_order_batches_and_what_ran_before(tmp_path_factory, rows, batch_rows):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CURATE_HOME", str(tmp_path_factory.mktemp("home")))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("CURATE_HOME", str(tmp_path_factory.mktemp("home")))
         con = tables.connect(memory_gb=1)
         params = replace(PARAMS, batch_rows=batch_rows)
         some = verdicts(con, params, rows[:5])
