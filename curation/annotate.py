@@ -135,8 +135,9 @@ def label(category: str, text: str) -> str:
 def difficulty(category: str, text: str) -> str:
     """One of five levels, by what a solver has to hold: words, numbers, and the kind of task.
 
-    A point each for 15, 40, 80 and 160 words, for the 3rd, 6th and 10th number, and for code;
-    two points make a level.
+    A point each for 15, 40, 80 and 160 words and for the 3rd, 6th and 10th number; code that has
+    a point gets one more. 0 points are very easy, 1 is easy, 2 and 3 are medium, 4 and 5 hard, 6
+    and more very hard.
 
     Example:
         >>> difficulty("math", "What is 7 + 5?")
