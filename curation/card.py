@@ -12,6 +12,8 @@ import duckdb
 import pyarrow.parquet as pq
 import yaml
 
+from curation.layouts.named import LAYOUTS
+
 # From free to strict; one that is not listed counts as stricter than all. A release is under its
 # strictest source's licence.
 LICENCES = (
@@ -31,11 +33,6 @@ SIZES = (
     (1_000_000, "100K<n<1M"),
     (10_000_000, "1M<n<10M"),
 )
-WHAT = {
-    "am_1_4m": "One response per prompt, in the layout of AM-DeepSeek-R1-Distilled-1.4M (arXiv 2503.19633).",
-    "am_40m": "Every response with its score and the pass rates of its prompt, in the layout of "
-    "AM-DeepSeek-Distilled-40M (DeepDistill, arXiv 2504.17565).",
-}
 
 
 def card(manifest: Mapping[str, Any], con: duckdb.DuckDBPyConnection, root: Path) -> str:
@@ -67,7 +64,8 @@ def front_matter(manifest: Mapping[str, Any], con: duckdb.DuckDBPyConnection, ro
     """What the Hub reads: licence, languages, size, configs and their features."""
     rows = sum(file["rows"] for file in manifest["files"] if file["config"] != "drops")
     languages = con.execute(f"SELECT DISTINCT language FROM {_released(root)} ORDER BY 1").fetchall()
-    configs = list(dict.fromkeys(file["config"] for file in manifest["files"]))
+    # The rows first, what was dropped last: the Hub shows the first config.
+    configs = sorted({file["config"] for file in manifest["files"]}, key=lambda name: (name == "drops", name))
     return {
         "license": strictest_licence([source["licence"] for source in manifest["sources"]]),
         "language": [language for (language,) in languages if language != "other"],
@@ -75,8 +73,8 @@ def front_matter(manifest: Mapping[str, Any], con: duckdb.DuckDBPyConnection, ro
         "size_categories": [next((name for most, name in SIZES if rows < most), "10M<n<100M")],
         "task_categories": ["text-generation"],
         "tags": ["reasoning", "distillation", "curate"],
-        "configs": [_config(manifest, config) for config in sorted(configs, key=lambda name: name != "default")],
-        "dataset_info": [_dataset_info(manifest, config, root) for config in sorted(configs)],
+        "configs": [_config(manifest, config, default=config == configs[0]) for config in configs],
+        "dataset_info": [_dataset_info(manifest, config, root) for config in configs],
     }
 
 
@@ -89,11 +87,11 @@ def _files(manifest: Mapping[str, Any], config: str) -> dict[str, list[Mapping[s
     return splits
 
 
-def _config(manifest: Mapping[str, Any], config: str) -> dict[str, Any]:
+def _config(manifest: Mapping[str, Any], config: str, *, default: bool) -> dict[str, Any]:
     data_files = [
         {"split": split, "path": [file["path"] for file in files]} for split, files in _files(manifest, config).items()
     ]
-    return {"config_name": config, **({"default": True} if config == "default" else {}), "data_files": data_files}
+    return {"config_name": config, **({"default": True} if default else {}), "data_files": data_files}
 
 
 def _dataset_info(manifest: Mapping[str, Any], config: str, root: Path) -> dict[str, Any]:
@@ -121,26 +119,23 @@ def _dataset_info(manifest: Mapping[str, Any], config: str, root: Path) -> dict[
 
 def _body(manifest: Mapping[str, Any], con: duckdb.DuckDBPyConnection, root: Path) -> str:
     released = _released(root)
+    what = next(layout.what for layout in LAYOUTS if layout.name == manifest["layout"])
+    columns = {column["name"] for column in manifest["schema"]}
+    category = "category" if "category" in columns else "ability"
     sections = [
         f"# {manifest['dataset']}",
-        f"{WHAT[manifest['layout']]} Built by Curate; release `{manifest['release_id']}`.",
+        f"{what} Built by Curate; release `{manifest['release_id']}`.",
         "## Rows",
-        _query_table(con, f"SELECT split, category, count(*) AS rows FROM {released} GROUP BY ALL ORDER BY ALL")
+        _query_table(
+            con, f"SELECT config, split, {category}, count(*) AS rows FROM {released} GROUP BY ALL ORDER BY ALL"
+        )
         if manifest["sources"]
         else "None: the selection dropped every candidate. The reasons stand under *What was left out*.",
-        "## Lengths, in tokens",
-        _query_table(
-            con,
-            f"""
-            SELECT category, min(answer_tokens) AS least, quantile_disc(answer_tokens, 0.5) AS median,
-                quantile_disc(answer_tokens, 0.9) AS p90, max(answer_tokens) AS most
-            FROM {released} GROUP BY ALL ORDER BY ALL
-            """,
-        ),
+        *(["## Lengths, in tokens", _lengths(con, released)] if "answer_tokens" in columns else []),
         "## Difficulty and language",
         _query_table(con, f"SELECT difficulty, language, count(*) AS rows FROM {released} GROUP BY ALL ORDER BY ALL"),
         "## Sources",
-        _table(manifest["sources"], ("name", "licence", "num_samples", "revision")),
+        _table(manifest["sources"], ("name", "licence", "num_rows", "revision")),
         "## Teachers",
         "A teacher without a model is the tag of responses that came with their source.",
         _table(manifest["teachers"], ("name", "model", "roles", "num_samples")),
@@ -160,11 +155,23 @@ def _body(manifest: Mapping[str, Any], con: duckdb.DuckDBPyConnection, root: Pat
     return "\n\n".join(sections) + "\n"
 
 
+def _lengths(con: duckdb.DuckDBPyConnection, released: str) -> str:
+    return _query_table(
+        con,
+        f"""
+        SELECT category, min(answer_tokens) AS least, quantile_disc(answer_tokens, 0.5) AS median,
+            quantile_disc(answer_tokens, 0.9) AS p90, max(answer_tokens) AS most
+        FROM {released} GROUP BY ALL ORDER BY ALL
+        """,
+    )
+
+
 def _released(root: Path) -> str:
-    """SQL for all released rows, `split` from the file's name."""
+    """SQL for all released rows; `config` and `split` come from the file's place and name."""
+    place = "regexp_extract(filename, '([^/]+)/([a-z]+)-[0-9]+\\.parquet$', {})"
     return (
-        f"(SELECT *, regexp_extract(filename, '([a-z]+)-[0-9]+\\.parquet', 1) AS split "
-        f"FROM read_parquet('{root}/**/*-*.parquet', filename = true))"
+        f"(SELECT *, CASE {place.format(1)} WHEN 'data' THEN 'default' ELSE {place.format(1)} END AS config, "
+        f"{place.format(2)} AS split FROM read_parquet('{root}/**/*-*.parquet', filename = true))"
     )
 
 

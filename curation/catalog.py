@@ -42,6 +42,8 @@ class View:
     """Folders of shards; none where the stage has not run."""
     table: Table | None = None
     """Contract of its columns; of a release it depends on params."""
+    configs: bool = False
+    """Whether the folders are configs of a release, which the view then tells in a column `config`."""
 
 
 def views(data: Path = DATA) -> tuple[View, ...]:
@@ -81,11 +83,13 @@ def _view(data: Path, stage: str, table: Table) -> View:
 
 def _releases(data: Path) -> list[View]:
     """A view per released dataset: `am-40m` is called `am_40m`."""
-    return [
-        View(re.sub(r"\W", "_", folder.parent.name), "release", f"Released rows of {folder.parent.name}.", (folder,))
-        for folder in sorted((data / "release").glob("[!.]*/data"))
-        if _shards(folder)
-    ]
+    views = []
+    for manifest in sorted((data / "release").glob("[!.]*/manifest.json")):
+        root = manifest.parent
+        folders = _shards(*(folder for folder in sorted(root.iterdir()) if folder.name != "drops"))
+        doc, name = f"Released rows of {root.name}.", re.sub(r"\W", "_", root.name)
+        views.append(View(name, "release", doc, folders, configs=folders != (root / "data",)))
+    return views
 
 
 def _shards(*folders: Path) -> tuple[Path, ...]:
@@ -130,8 +134,11 @@ def _create(con: duckdb.DuckDBPyConnection, view: View) -> None:
     """Create a view with the comments of its contract."""
     # Folders are escaped and hive columns switched off: a project's path may hold [ or =.
     shards = ", ".join(_quote(f"{glob.escape(str(folder.absolute()))}/*.parquet") for folder in view.folders)
+    config = ", parse_path(filename)[-2] AS config" if view.configs else ""
+    columns = f"* EXCLUDE (filename){config}" if view.configs else "*"
+    options = f"hive_partitioning = false{', filename = true' if view.configs else ''}"
     try:
-        con.execute(f'CREATE VIEW "{view.name}" AS SELECT * FROM read_parquet([{shards}], hive_partitioning = false)')
+        con.execute(f'CREATE VIEW "{view.name}" AS SELECT {columns} FROM read_parquet([{shards}], {options})')
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         raise DataError(
             f"{view.name}: a shard cannot be read: {str(error).splitlines()[0]}. "

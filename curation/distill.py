@@ -183,11 +183,18 @@ def _run(run: Run) -> None:
 def _satisfied(run: Run, ready: Relation, prompts: Relation) -> Relation:
     """Prompts with a ready response that passes, where a dataset keeps those (R1 2.3 step 7)."""
     none = run.con.from_arrow(pa.table({"prompt_id": pa.array([], pa.string())}))
-    if not any(dataset.ask.keep_existing for dataset in run.params.datasets.values()):
+    if not any(dataset.ask and dataset.ask.keep_existing for dataset in run.params.datasets.values()):
         return none
     folder = run.scratch("ready")
     tables.write_batches(_ready_batches(ready), folder, RESPONSES.arrow_schema, shard_rows=tables.SHARD_ROWS)
-    verdicts = verify(run.con.read_parquet(f"{folder}/*.parquet"), prompts, run.params.verify, con=run.con)
+    verdicts = verify(
+        run.con.read_parquet(f"{folder}/*.parquet"),
+        prompts,
+        run.params.verify,
+        con=run.con,
+        processes=run.params.resources.processes,
+        executor=run.params.resources.executor,
+    )
     thresholds = run.con.from_arrow(
         pa.table(
             {

@@ -171,7 +171,8 @@ def _judgements(tables: _Tables, sample_id: str, prompt_id: str, found: Sequence
     where = "prompt_id = ? AND teacher = ?"
     grades = [grade for one in found for grade in tables.rows("grades", where, prompt_id, one["teacher"])]
     lines += phrases.section("grade of its teacher on this prompt", map(phrases.figures, grades))
-    return lines + phrases.section("datasets", _dataset_lines(tables, "sample_id = ?", sample_id))
+    of_sample = "(sample_id = ? OR sample_id IS NULL AND prompt_id = ?)"
+    return lines + phrases.section("datasets", _dataset_lines(tables, of_sample, sample_id, prompt_id))
 
 
 def _moved_to(tables: _Tables, ready: Row) -> str:
@@ -272,10 +273,10 @@ def _answers(tables: _Tables, prompt_id: str) -> list[str]:
     return phrases.section("responses", lines) + phrases.section("grades", grades) + datasets
 
 
-def _dataset_lines(tables: _Tables, where: str, wanted: str) -> list[str]:
-    """What each dataset decided, by sample."""
-    kept = [phrases.selection(one) for one in tables.rows("selections", where, wanted)]
-    drops = tables.rows("drops", f"{where} AND dataset IS NOT NULL", wanted)
+def _dataset_lines(tables: _Tables, where: str, *wanted: str) -> list[str]:
+    """What each dataset decided, by sample, or of the whole prompt."""
+    kept = [phrases.selection(one) for one in tables.rows("selections", where, *wanted)]
+    drops = tables.rows("drops", f"{where} AND dataset IS NOT NULL", *wanted)
     dropped = [f"{one['dataset']}: {one['sample_id'] or 'the prompt'} is out: {phrases.drop(one)}" for one in drops]
     return phrases.listed(sorted(kept + dropped), str)
 

@@ -61,7 +61,9 @@ def funnel(data: Path = DATA, pipeline: Path = Path("dvc.yaml")) -> list[Counts]
 
 def releases(data: Path = DATA) -> list[Released]:
     """The releases with rows, size of their data files, and place."""
-    return [_released(folder) for folder in sorted((data / "release").glob("[!.]*")) if (folder / "data").is_dir()]
+    return [
+        _released(folder) for folder in sorted((data / "release").glob("[!.]*")) if (folder / "manifest.json").exists()
+    ]
 
 
 def report(counts: list[Counts], released: list[Released], output_format: Format) -> str:
@@ -101,11 +103,10 @@ def _read(stage: str, path: Path, data: Path) -> Counts:
 
 
 def _released(folder: Path) -> Released:
-    import pyarrow.parquet as pq
-
-    shards = sorted((folder / "data").rglob("*.parquet"))
-    rows = sum(pq.read_metadata(shard).num_rows for shard in shards)
-    return Released(folder.name, rows, sum(shard.stat().st_size for shard in shards) / 1e6, str(folder.absolute()))
+    files = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
+    data = [file for file in files if file["config"] != "drops"]
+    rows, num_bytes = (sum(file[name] for file in data) for name in ("rows", "bytes"))
+    return Released(folder.name, rows, num_bytes / 1e6, str(folder.absolute()))
 
 
 def _lines(counts: Counts) -> list[tuple[str, ...]]:

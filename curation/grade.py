@@ -31,15 +31,24 @@ def create_passed(con: duckdb.DuckDBPyConnection, thresholds: Thresholds) -> Non
     """Define the SQL macro `passed(category, score)` that grade, recipes and validate share.
 
     It is true where the score exceeds the category's threshold, false where it does not, and
-    null where there is no score. A score that equals the threshold does not pass (R5 6.5).
+    null where there is no score. A score that equals the threshold does not pass (R5 6.5). A recipe
+    with thresholds of its own gives them as a map: `passed(category, score, $thresholds)`.
 
     Example:
         >>> create_passed(con, {"math": 0.99})
         >>> con.sql("SELECT passed('math', 1.0), passed('math', 0.99), passed('math', NULL)").fetchall()
         [(True, False, None)]
+        >>> con.sql("SELECT passed('math', 0.95, MAP {'math': 0.9})").fetchall()
+        [(True,)]
     """
     cases = " ".join(f"WHEN '{category}' THEN {threshold!r}::DOUBLE" for category, threshold in thresholds.items())
-    con.execute(f"CREATE OR REPLACE TEMP MACRO passed(category, score) AS score > CASE category {cases} END")
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP MACRO passed
+            (category, score) AS score > CASE category {cases} END,
+            (category, score, thresholds) AS score > thresholds[category]
+        """
+    )
 
 
 def grade(verdicts: Relation, thresholds: Thresholds, *, con: duckdb.DuckDBPyConnection) -> Relation:

@@ -281,12 +281,13 @@ class Dataset:
     """File curation/recipes/<recipe>.sql, or a path to one of your own."""
     values: dict[str, Any]
     """What the recipe's SQL reads as $name."""
-    ask: Ask
-    layout: Literal["am_1_4m", "am_40m"]
+    ask: Ask | None
+    """What it asks of distill; null: nothing, it lives on what other datasets ask and on ready responses."""
+    layout: Literal["am_1_4m", "am_40m", "am_multi_teacher", "am_difficulty_rl", "am_rl", "am_preference", "am_answers"]
     """Released row's shape, in schemas/."""
     splits: dict[Literal["train", "validation", "test"], Share]
     pass_rates: dict[str, str] = Field(default_factory=dict)
-    """am_40m: name of the column pass_rate_<name> -> role."""
+    """am_40m, am_difficulty_rl: name of the column pass_rate_<name> -> role."""
     allow_empty: bool = False
     """Whether a selection of no rows is an outcome and not an error."""
 
@@ -297,8 +298,8 @@ class Validate:
 
     rows_min: dict[str, int]
     """Least rows per dataset."""
-    dropped_share_max: Share
-    """Most candidates that a selection may drop."""
+    dropped_share_max: dict[str, Share]
+    """Most of its candidates that a dataset's selection may drop, as a share."""
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -414,7 +415,8 @@ def _check_names(params: Params, where: str) -> None:
         if twice:
             raise ParamsError(f"params: {where}: {block} has the name {twice[0]!r} twice; names must differ.")
     for name, dataset in params.datasets.items():
-        missing = [role for role in (*dataset.pass_rates.values(), *dataset.ask.roles) if role not in params.roles]
+        asked = dataset.ask.roles if dataset.ask else []
+        missing = [role for role in (*dataset.pass_rates.values(), *asked) if role not in params.roles]
         if missing:
             raise ParamsError(
                 f"params: {where}: datasets.{name} names the role {missing[0]!r}; roles has: {', '.join(params.roles)}."

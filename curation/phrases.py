@@ -65,9 +65,9 @@ def figures(row: Row) -> str:
 
 
 def selection(row: Row) -> str:
-    """How a dataset holds a sample."""
+    """How a dataset holds a sample or a prompt."""
     figure = "" if row["figure"] is None else f", figure {row['figure']:.6g}"
-    return f"{row['dataset']}: {row['sample_id']} is in: split {row['split']}, config {row['config']}, role {row['role']}{figure}"
+    return f"{row['dataset']}: {row['sample_id'] or 'the prompt'} is in: split {row['split']}, config {row['config']}, role {row['role']}{figure}"
 
 
 def _inline(value: object) -> str:

@@ -55,9 +55,10 @@ def asked(params: Params) -> list[Asked]:
     teachers = {teacher.name for teacher in params.teachers}
     _check_roles(params, teachers)
     return [
-        Asked(name, category, dataset.ask.samples or samples, dataset.ask.keep_existing)
-        for dataset in params.datasets.values()
-        for role in dataset.ask.roles
+        Asked(name, category, ask.samples or samples, ask.keep_existing)
+        for ask in (dataset.ask for dataset in params.datasets.values())
+        if ask is not None
+        for role in ask.roles
         for name in params.roles[role]
         if name in teachers
         for category, samples in params.distill.samples.items()

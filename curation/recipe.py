@@ -1,15 +1,18 @@
 """A recipe: one SQL file that says of every candidate whether a dataset keeps it, and if not, why.
 
-The file is a SELECT over the table `candidates`. It reads `$name` from `datasets.<name>.values` and
-returns the columns `sample_id`, `prompt_id`, `config`, `role`, `figure`, `reason` (null: kept) and
-`evidence_id`. Checked here: that its values fit it, that its columns are there, that it gives every
-candidate one row. docs/recipes.md shows one being written.
+The file is a SELECT over the table `candidates` (`curation.candidates`). It reads `$name` from
+`datasets.<name>.values` and returns the columns `sample_id` (null where candidates are prompts), `prompt_id`,
+`config`, `role`, `figure`, `reason` (null: kept) and `evidence_id`, for every candidate one row or one per config. A
+candidate that a config keeps is kept; one that none keeps is dropped, for the reason of its first config.
+Checked here: that its values fit it, that its columns are there, that it forgets no candidate.
+docs/recipes.md shows one being written.
 """
 
 import difflib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -20,20 +23,52 @@ from curation.tables import Relation
 RECIPES = Path(__file__).parent / "recipes"
 COLUMNS = ("sample_id", "prompt_id", "config", "role", "figure", "reason", "evidence_id")
 """What a recipe returns for each candidate."""
+SCALES = {"math": 1.0, "code": 1.0, "science": 5.0, "instruction": 1.0, "multi_turn": 1.0, "chat": 1.0}
+"""Highest score of each category (R5 6.4)."""
 _TYPED = ", ".join(f"{name}::{'DOUBLE' if name == 'figure' else 'VARCHAR'} AS {name}" for name in COLUMNS)
 
 
-def run_recipe(block: Dataset, *, dataset: str, con: duckdb.DuckDBPyConnection) -> None:
-    """Make the table `chosen` of what a dataset's recipe returns for the table `candidates`.
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe's file, read."""
+
+    name: str
+    path: Path
+    sql: str
+
+
+def read_recipe(name: str) -> Recipe:
+    """The recipe of this package of that name, or one's own by path.
 
     Raises:
-        ParamsError: The recipe is missing or is no valid SQL, or its values don't fit it.
-        DataError: It doesn't give every candidate one row.
+        ParamsError: There is no such file.
     """
-    path = recipe_path(block.recipe)
-    where = f"select {dataset}: {path}"
+    own = name.endswith(".sql")
+    path = Path(name) if own else RECIPES / f"{name}.sql"
+    if not path.exists():
+        names = [found.stem for found in sorted(RECIPES.glob("*.sql"))]
+        hint = "A path is read from the project's root." if own else nearest(name, names)
+        raise ParamsError(f"select: no recipe {name!r}: {path} is missing. {hint}")
+    return Recipe(name, path, path.read_text(encoding="utf-8"))
+
+
+def run_recipe(
+    recipe: Recipe,
+    block: Dataset,
+    *,
+    dataset: str,
+    unit: Literal["sample", "prompt"],
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    """Make the table `chosen` of what a recipe returns for the table `candidates`.
+
+    Raises:
+        ParamsError: The recipe is no valid SQL, or its values don't fit it.
+        DataError: It forgets a candidate, or gives it two rows of one config.
+    """
+    where = f"select {dataset}: {recipe.path}"
     try:
-        statements = con.extract_statements(path.read_text(encoding="utf-8"))
+        statements = con.extract_statements(recipe.sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise ParamsError(f"{where} must hold one SELECT statement; it holds {len(statements)} statement(s).")
         values = _values(block, set(statements[0].named_parameters), where=where, dataset=dataset)
@@ -44,35 +79,46 @@ def run_recipe(block: Dataset, *, dataset: str, con: duckdb.DuckDBPyConnection) 
         raise ParamsError(
             f"{where} cannot be run: {error}. docs/recipes.md lists the columns of candidates."
         ) from error
-    _check_chosen(block.recipe, dataset, con)
-
-
-def recipe_path(recipe: str) -> Path:
-    """The SQL file of a recipe: one of this package by name, or one's own by path.
-
-    Raises:
-        ParamsError: There is no such file.
-    """
-    own = recipe.endswith(".sql")
-    path = Path(recipe) if own else RECIPES / f"{recipe}.sql"
-    if not path.exists():
-        names = [found.stem for found in sorted(RECIPES.glob("*.sql"))]
-        hint = "A path is read from the project's root." if own else nearest(recipe, names)
-        raise ParamsError(f"select: no recipe {recipe!r}: {path} is missing. {hint}")
-    return path
+    _check_chosen(recipe.name, dataset, f"{unit}_id", con)
 
 
 def _values(block: Dataset, named: set[str], *, where: str, dataset: str) -> dict[str, Any]:
-    """The values that the recipe reads; `roles` is always allowed, as it states the scope."""
+    """The values that the recipe reads; `roles` is always allowed, as it states the scope, and `policy` for layouts."""
+    place = f"datasets.{dataset}.values"
     missing = sorted(named - set(block.values))
     if missing:
-        raise ParamsError(
-            f"{where} reads ${missing[0]}, which datasets.{dataset}.values lacks; {nearest(missing[0], block.values)}"
-        )
+        raise ParamsError(f"{where} reads ${missing[0]}, which {place} lacks; {nearest(missing[0], block.values)}")
     unread = sorted(set(block.values) - named - {"roles"})
     if unread:
-        raise ParamsError(f"{where} does not read datasets.{dataset}.values.{unread[0]}; {nearest(unread[0], named)}")
-    return {name: block.values[name] for name in named}
+        raise ParamsError(f"{where} does not read {place}.{unread[0]}; {nearest(unread[0], named)}")
+    if "thresholds" in named:
+        check_thresholds(block.values["thresholds"], f"{place}.thresholds")
+    return {name: _as_map(block.values[name]) for name in named}
+
+
+def check_thresholds(thresholds: object, place: str) -> None:
+    """Refuse thresholds that are no mapping, are of an unknown category, or lie outside the category's scale.
+
+    Raises:
+        ParamsError: Says which.
+    """
+    if not isinstance(thresholds, Mapping):
+        raise ParamsError(f"params: {place} must give a threshold by category, got {thresholds!r}.")
+    for category, threshold in thresholds.items():
+        if category not in SCALES:
+            raise ParamsError(f"params: {place} names the category {category!r}; {nearest(str(category), SCALES)}")
+        if not isinstance(threshold, int | float) or not 0 <= threshold < SCALES[category]:
+            raise ParamsError(
+                f"params: {place}.{category} is {threshold!r}; a score of {category} lies between 0 and "
+                f"{SCALES[category]:g}, and passes above its threshold."
+            )
+
+
+def _as_map(value: Any) -> Any:
+    """A mapping as DuckDB's MAP, so that a recipe may write $thresholds[category]."""
+    if isinstance(value, Mapping):
+        return {"key": list(value), "value": list(value.values())}
+    return value
 
 
 def _check_columns(returned: Relation, where: str) -> None:
@@ -81,21 +127,24 @@ def _check_columns(returned: Relation, where: str) -> None:
         raise ParamsError(f"{where} returns no column {missing[0]!r} (returns: {', '.join(returned.columns)}).")
 
 
-def _check_chosen(recipe: str, dataset: str, con: duckdb.DuckDBPyConnection) -> None:
-    """Every candidate has one row; a kept one may have more, of different configs."""
-    faults: Mapping[str, str] = {
-        "gives no row to the candidate": "SELECT sample_id FROM candidates ANTI JOIN chosen USING (sample_id)",
-        "gives a row to what is no candidate": "SELECT sample_id FROM chosen ANTI JOIN candidates USING (sample_id)",
-        "gives several rows to the candidate": """
-            SELECT sample_id FROM chosen GROUP BY sample_id
-            HAVING count(*) > 1 AND (count(reason) > 0 OR count(*) > count(DISTINCT config))
+def _check_chosen(recipe: str, dataset: str, key: str, con: duckdb.DuckDBPyConnection) -> None:
+    """Every candidate has a row, nothing else has one, and no two rows share a config."""
+    num_candidates, num_rows = (
+        con.sql(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in ("candidates", "chosen")
+    )
+    faults = {
+        "gives no row to the candidate": f"SELECT {key} FROM candidates ANTI JOIN chosen USING ({key})",
+        "gives a row to what is no candidate": f"SELECT {key} FROM chosen ANTI JOIN candidates USING ({key})",
+        "gives several rows of one config to the candidate": f"""
+            SELECT {key} FROM chosen GROUP BY {key}, config HAVING count(*) > 1
         """,
     }
     for fault, sql in faults.items():
-        found = con.sql(f"SELECT count(*), min(sample_id) FROM ({sql})").fetchall()[0]
+        found = con.sql(f"SELECT count(*), min({key}) FROM ({sql})").fetchall()[0]
         if found[0]:
             raise DataError(
-                f"select {dataset}: the recipe {recipe} {fault} {found[1]} ({found[0]:,} such). See docs/recipes.md."
+                f"select {dataset}: the recipe {recipe} {fault} {found[1]} ({found[0]:,} such; {num_candidates:,} "
+                f"candidates, {num_rows:,} rows). See docs/recipes.md."
             )
 
 

@@ -1,8 +1,9 @@
 """release: selection + text -> `data/release/<dataset>`: Parquet splits, drops, manifest and card.
 
 In: everything before it. Out: `data/<split>-00000.parquet` in the published layout (papers 11),
-ordered by sample_id; `drops/`: every row that an earlier stage or this dataset's selection
-left out; `manifest.json`; `README.md`. The unit is the selected sample; nothing is dropped.
+ordered by its key, a folder of that kind for each further config; `drops/`: every row that an earlier
+stage or this dataset's selection left out; `manifest.json`; `README.md`. The unit is the selected row;
+nothing is dropped.
 
 `release_id` covers data, schema and params. Clocks, hosts and git stand in the receipt of a
 frozen version, not here: two rebuilds with equal rows are equal.
@@ -24,7 +25,8 @@ from pydantic import TypeAdapter
 
 from curation import hashing, tables
 from curation.card import card
-from curation.layouts import layout_sql, layout_table, schema_json
+from curation.layouts.layout import quoted
+from curation.layouts.named import layout_of
 from curation.params import Params
 from curation.stage import DATA, Run, run_stage
 from curation.tables import Relation, count
@@ -60,7 +62,8 @@ def _run(run: Run) -> None:
     run.write_json(MANIFEST, manifest)
     run.part.joinpath("README.md").write_text(card(manifest, run.con, run.part), encoding="utf-8")
     rows = sum(file["rows"] for file in manifest["files"] if file["config"] != "drops")
-    run.account(unit="sample", rows_in=count(selected), rows_kept=rows)
+    layout = layout_of(run.params.datasets[run.dataset])
+    run.account(unit="selection", rows_in=count(selected), rows_kept=rows * layout.selections_per_row)
 
 
 def _write_split(run: Run, selected: Relation, config: str, split: str) -> None:
@@ -71,13 +74,14 @@ def _write_split(run: Run, selected: Relation, config: str, split: str) -> None:
     prompts, annotations = run.read("annotate", PROMPTS), run.read("annotate", ANNOTATIONS)
     responses, verdicts = run.read("distill", RESPONSES), run.read("verify", VERDICTS)
     scores, grades = run.read("score", SCORES), run.read("grade", GRADES)
-    rows = selected.query("selected", layout_sql(dataset, run.params))
+    layout = layout_of(dataset)
+    rows = selected.query("selected", layout.sql(dataset, run.params))
     folder = run.part / ("data" if config == "default" else config)
     release = run.params.release
     tables.write(
         rows,
         folder,
-        layout_table(dataset),
+        layout.table(dataset),
         shard_rows=release.shard_rows,
         row_group_rows=release.row_group_rows,
         prefix=f"{split}-",
@@ -97,7 +101,12 @@ def _manifest(run: Run, selected: Relation) -> dict[str, Any]:
     dataset = run.params.datasets[run.dataset]
     values = _params_behind(run.params, run.dataset)
     files = [_file(run.part, path) for path in sorted(run.part.rglob("*.parquet"))]
-    schema = schema_json(layout_table(dataset))
+    layout = layout_of(dataset)
+    schema = [
+        {"name": c.name, "type": str(c.type), "nullable": c.nullable, "doc": c.doc}
+        for c in layout.table(dataset).columns
+    ]
+    behind = _samples_behind(run, selected)
     return {
         "dataset": run.dataset,
         "release_id": hashing.digest_json([[file["sha256"] for file in files], schema, values]),
@@ -105,8 +114,8 @@ def _manifest(run: Run, selected: Relation) -> dict[str, Any]:
         "schema": schema,
         "files": files,
         "sources": _sources(run, selected),
-        "teachers": _teachers(run, selected),
-        "verifiers": _verifiers(run, selected),
+        "teachers": _teachers(run, behind),
+        "verifiers": _verifiers(run, behind),
         "params": values,
     }
 
@@ -137,33 +146,45 @@ def _params_behind(params: Params, dataset: str) -> dict[str, Any]:
 
 
 def _sources(run: Run, selected: Relation) -> list[dict[str, Any]]:
-    """Sources of the selected prompts, with licence and number of samples."""
+    """Sources of the selected prompts, with licence and number of selected rows."""
     prompts = run.read("annotate", PROMPTS)
     rows = selected.query(
         "selected",
         """
-        SELECT source, licence, count(*) AS num_samples
+        SELECT source, licence, count(*) AS num_rows
         FROM selected JOIN prompts USING (prompt_id)
         GROUP BY ALL ORDER BY ALL
         """,
     ).fetchall()
     revisions = {source.name: source.revision for source in run.params.ingest.sources}
     return [
-        {"name": name, "licence": licence, "num_samples": num, "revision": revisions.get(name)}
+        {"name": name, "licence": licence, "num_rows": num, "revision": revisions.get(name)}
         for name, licence, num in rows
     ]
 
 
-def _teachers(run: Run, selected: Relation) -> list[dict[str, Any]]:
-    """Teachers and response tags of the selected samples, with their settings where we asked them."""
-    responses = run.read("distill", RESPONSES)
-    rows = selected.query(
+def _samples_behind(run: Run, selected: Relation) -> Relation:
+    """Verdicts of the selected samples; of selected prompts, those of all samples in the dataset's scope."""
+    verdicts = run.read("verify", VERDICTS)
+    dataset = run.params.datasets[str(run.dataset)]
+    if layout_of(dataset).unit == "sample":
+        return selected.query(
+            "selected", "SELECT verdicts.* FROM verdicts SEMI JOIN selected ON selected.sample_id = verdicts.sample_id"
+        )
+    in_scope = [name for role in dataset.values["roles"] for name in run.params.roles[role]]
+    return selected.query(
         "selected",
-        """
-        SELECT responses.teacher, count(*) AS num_samples
-        FROM selected JOIN responses USING (sample_id)
-        GROUP BY ALL ORDER BY ALL
+        f"""
+        SELECT verdicts.* FROM verdicts SEMI JOIN selected ON selected.prompt_id = verdicts.prompt_id
+        WHERE verdicts.teacher IN ({quoted(in_scope)})
         """,
+    )
+
+
+def _teachers(run: Run, behind: Relation) -> list[dict[str, Any]]:
+    """Teachers and response tags behind a release, with their settings where we asked them."""
+    rows = behind.query(
+        "behind", "SELECT teacher, count(*) AS num_samples FROM behind GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     teachers = {teacher.name: teacher for teacher in run.params.teachers}
     roles = run.params.roles
@@ -179,15 +200,13 @@ def _teachers(run: Run, selected: Relation) -> list[dict[str, Any]]:
     ]
 
 
-def _verifiers(run: Run, selected: Relation) -> list[dict[str, Any]]:
-    """Verifiers behind the selected samples' verdicts, with their versions."""
-    verdicts = run.read("verify", VERDICTS)
-    rows = selected.query(
-        "selected",
+def _verifiers(run: Run, behind: Relation) -> list[dict[str, Any]]:
+    """Verifiers behind a release, with their versions."""
+    rows = behind.query(
+        "behind",
         """
         SELECT verifier, version, count(*), count(*) FILTER (status = 'verified')
-        FROM selected JOIN verdicts USING (sample_id)
-        GROUP BY ALL ORDER BY ALL
+        FROM behind GROUP BY ALL ORDER BY ALL
         """,
     ).fetchall()
     names = ("name", "version", "num_samples", "num_verified")

@@ -8,6 +8,11 @@ from curation import render
 from curation.errors import DataError
 from schemas.am_1_4m import AM_1_4M
 from schemas.am_40m import am_40m
+from schemas.am_answers import AM_ANSWERS
+from schemas.am_difficulty_rl import am_difficulty_rl
+from schemas.am_multi_teacher import AM_MULTI_TEACHER
+from schemas.am_preference import AM_PREFERENCE
+from schemas.am_rl import AM_RL
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.grades import GRADES
@@ -30,6 +35,11 @@ TABLES = (
     DROPS,
     AM_1_4M,
     am_40m(("<name>",)),
+    AM_MULTI_TEACHER,
+    am_difficulty_rl(("<name>",)),
+    AM_RL,
+    AM_PREFERENCE,
+    AM_ANSWERS,
 )
 # Views of the catalog that hold the rows of another table's contract.
 SAME_AS = {"records": "prompts", "ready_responses": "responses"}

@@ -1,11 +1,13 @@
-"""select: choose the samples of one dataset by its recipe, from ids and figures alone.
+"""select: choose the samples or prompts of one dataset by its recipe, from ids and figures alone.
 
 In: `prompts` and `annotations` of annotate, `responses` of distill (its scalars), `verdicts`,
-`scores` with their drops, `grades`. Out: `selections` and `drops`. The unit is the candidate: a
-response whose teacher fills one of the roles in `datasets.<name>.values.roles`. The recipe, one
-SQL file, gives every candidate one row: kept, or a reason. Reasons are the recipe's own; those of
-the recipes here are `failed_verification`, `unverified`, `downsampled`, `not_chosen` (evidence: the
-sample chosen for the prompt) and those of the stage score. docs/recipes.md says how to write one.
+`scores` with their drops, `grades`. Out: `selections`, `drops`, and configs.json, which counts what each
+config kept and left out. The unit is the candidate: a response whose teacher fills one of the roles
+in `datasets.<name>.values.roles`, or a prompt that such teachers answered, as the dataset's layout has
+it; responses of other teachers are out of scope and no drops. The recipe, one SQL file, gives every
+candidate a row: kept, or a reason. Where all candidates of a prompt are dropped for one reason, the
+drop stands once, without sample_id. docs/recipes.md lists the reasons of the recipes here, and says
+how to write one.
 
 Example row: {"dataset": "am-1-4m", "config": "default", "sample_id": "1f0c...", "prompt_id":
 "9ab2...", "role": "response", "split": "train", "figure": 1.0}
@@ -13,17 +15,19 @@ Example row: {"dataset": "am-1-4m", "config": "default", "sample_id": "1f0c...",
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
-import pyarrow as pa
 
+from curation.candidates import Curated, build_candidates, build_prompt_candidates
 from curation.errors import DataError, ParamsError
 from curation.grade import create_passed
+from curation.layouts.named import layout_of
 from curation.params import Dataset, Params
-from curation.recipe import nearest, run_recipe
-from curation.stage import Kept, Run, run_stage
+from curation.progress import say
+from curation.recipe import read_recipe, run_recipe
+from curation.stage import Run, run_stage
 from curation.tables import Relation, count
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
@@ -36,48 +40,54 @@ from schemas.verdicts import VERDICTS
 
 
 @dataclass(frozen=True)
-class Curated:
-    """The tables that a selection reads."""
+class Selected:
+    """Result of the stage."""
 
-    prompts: Relation
-    annotations: Relation
-    responses: Relation
-    verdicts: Relation
-    scores: Relation
-    score_drops: Relation
-    grades: Relation
+    kept: Relation
+    """Rows of `selections`."""
+    dropped: Relation
+    """Columns of `drops` that apply; one row per candidate, or per prompt where its candidates share a reason."""
+    num_candidates: int
+    num_dropped: Mapping[str, int]
+    """Candidates dropped, by reason."""
+    configs: Mapping[str, Mapping[str, int]]
+    """Rows by outcome, of each config: `kept` or a reason."""
 
 
-def select(curated: Curated, params: Params, *, dataset: str, con: duckdb.DuckDBPyConnection) -> Kept:
+def select(curated: Curated, params: Params, *, dataset: str, con: duckdb.DuckDBPyConnection) -> Selected:
     """Run a dataset's recipe over its candidates.
 
     Args:
         curated: Tables of one connection.
         params: Reads `seed`, `roles`, `grade.thresholds` and the dataset's block.
         dataset: Name of the dataset in params.
-        con: The connection; gets the temporary tables `candidates` and `chosen` and the macros
+        con: The connection; gets the temporary tables `candidates`, `chosen` and `left_out` and the macros
             `passed` and `draw`.
-
-    Returns:
-        `kept` with the columns of `selections`; `dropped` with one row per dropped candidate.
 
     Raises:
         ParamsError: The recipe is missing or is no valid SQL, or its values don't fit it.
-        DataError: The recipe doesn't give every candidate one row, or keeps none.
+        DataError: The recipe forgets a candidate, or keeps none.
     """
     block = params.datasets[dataset]
+    recipe, unit = read_recipe(block.recipe), layout_of(block).unit
     create_passed(con, params.grade.thresholds)
     create_draw(con, params.seed)
-    build_candidates(curated, params, dataset=dataset, con=con)
-    run_recipe(block, dataset=dataset, con=con)
-    chosen = con.table("chosen")
-    kept = chosen.filter("reason IS NULL").project(
-        f"'{dataset}' AS dataset, config, sample_id, prompt_id, role, {_split(block, dataset)} AS split, figure"
+    build = build_candidates if unit == "sample" else build_prompt_candidates
+    build(curated, params, dataset=dataset, recipe=recipe.sql, con=con)
+    run_recipe(recipe, block, dataset=dataset, unit=unit, con=con)
+    _leave_out(con, f"{unit}_id")
+    kept = (
+        con.table("chosen")
+        .filter("reason IS NULL")
+        .project(
+            f"'{dataset}' AS dataset, config, sample_id, prompt_id, role, {_split(block, dataset)} AS split, figure"
+        )
     )
-    dropped = chosen.filter("reason IS NOT NULL").project("reason, figure, evidence_id, prompt_id, sample_id")
-    if not block.allow_empty and count(kept) == 0:
-        raise DataError(_empty_sentence(dataset, dropped))
-    return Kept(kept, dropped)
+    num_dropped = dict(con.sql("SELECT reason, count(*) FROM left_out GROUP BY reason ORDER BY reason").fetchall())
+    num_candidates = count(con.table("candidates"))
+    if not block.allow_empty and num_candidates == sum(num_dropped.values()):
+        raise DataError(_empty_sentence(dataset, num_dropped))
+    return Selected(kept, _drops(con, unit), num_candidates, num_dropped, _configs(con))
 
 
 def create_draw(con: duckdb.DuckDBPyConnection, seed: int) -> None:
@@ -93,75 +103,58 @@ def create_draw(con: duckdb.DuckDBPyConnection, seed: int) -> None:
     )
 
 
-def build_candidates(curated: Curated, params: Params, *, dataset: str, con: duckdb.DuckDBPyConnection) -> None:
-    """Make the table `candidates`, one row per response in the dataset's scope; docs/recipes.md lists its columns.
-
-    Raises:
-        ParamsError: `values.roles` is missing or names no role.
-        DataError: A response in scope has no prompt, verdict, score or grade.
-    """
-    prompts, annotations, responses = curated.prompts, curated.annotations, curated.responses
-    verdicts, scores, score_drops, grades = curated.verdicts, curated.scores, curated.score_drops, curated.grades
-    filled = con.from_arrow(_filled_roles(params, dataset))
-    in_scope = responses.query(
-        "responses", "SELECT responses.*, filled.* EXCLUDE (teacher) FROM responses JOIN filled USING (teacher)"
-    )
-    joined = in_scope.query(
-        "in_scope",
-        """
-        SELECT in_scope.sample_id, in_scope.prompt_id, in_scope.teacher, in_scope.roles, in_scope.preference,
-            in_scope.sample_index, in_scope.record_id IS NOT NULL AS brought,
-            prompts.category, prompts.source, annotations.label, annotations.difficulty, prompts.language,
-            annotations.verifiable,
-            verdicts.status, verdicts.why, verdicts.score AS verify_score,
-            passed(verdicts.category, verdicts.score) AS passed,
-            scores.kept AS score_kept, score_drops.reason AS score_reason, score_drops.figure AS score_figure,
-            scores.perplexity, scores.reasoning_tokens, scores.answer_tokens,
-            grades.num_samples, grades.num_verified, grades.pass_rate, grades.mean_score,
-            grades.cv_population, grades.cv_sample
-        FROM in_scope
-        JOIN prompts ON prompts.prompt_id = in_scope.prompt_id
-        JOIN annotations ON annotations.prompt_id = in_scope.prompt_id
-        JOIN verdicts ON verdicts.sample_id = in_scope.sample_id
-        JOIN scores ON scores.sample_id = in_scope.sample_id
-        JOIN grades ON grades.prompt_id = in_scope.prompt_id AND grades.teacher = in_scope.teacher
-        LEFT JOIN score_drops ON score_drops.sample_id = in_scope.sample_id
-        """,
-    )
-    con.execute("CREATE OR REPLACE TEMP TABLE candidates AS SELECT * FROM joined")
-    num_in_scope, num_joined = count(in_scope), count(con.table("candidates"))
-    if num_in_scope != num_joined:
-        raise DataError(
-            f"select {dataset}: {num_in_scope} responses are in scope, but {num_joined} have prompt, verdict, score and "
-            f"grade. The tables are of different runs; run: dvc repro"
-        )
-
-
-def _filled_roles(params: Params, dataset: str) -> pa.Table:
-    """Each teacher or tag in the dataset's roles: all roles it fills, and its place in the order of preference."""
-    scope = params.datasets[dataset].values.get("roles")
-    if not isinstance(scope, list) or not scope:
-        raise ParamsError(
-            f"select: datasets.{dataset}.values lacks roles, the list of roles whose responses are its candidates; "
-            f"roles in params are: {', '.join(params.roles)}."
-        )
-    for role in scope:
-        if role not in params.roles:
-            raise ParamsError(
-                f"select: datasets.{dataset}.values.roles names {role!r}; {nearest(str(role), params.roles)}"
-            )
-    ordered = [(rank, name) for rank, role in enumerate(scope) for name in params.roles[role]]
-    preference = {name: rank for rank, name in reversed(ordered)}
-    return pa.table(
+def _leave_out(con: duckdb.DuckDBPyConnection, key: str) -> None:
+    """Make the table `left_out` of the candidates that no config keeps, each with the reason of its first config."""
+    one_row_each = count(con.table("chosen")) == count(con.table("candidates"))
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE left_out AS
+        SELECT sample_id, prompt_id, reason, figure, evidence_id FROM chosen
         {
-            "teacher": pa.array(preference, pa.string()),
-            "preference": pa.array(preference.values(), pa.int32()),
-            "roles": pa.array(
-                [[role for role, names in params.roles.items() if name in names] for name in preference],
-                pa.list_(pa.string()),
-            ),
+            "WHERE reason IS NOT NULL"
+            if one_row_each
+            else f'''
+        QUALIFY count(*) FILTER (reason IS NULL) OVER (PARTITION BY {key}) = 0
+            AND row_number() OVER (PARTITION BY {key} ORDER BY config) = 1
+        '''
         }
+        """
     )
+
+
+def _drops(con: duckdb.DuckDBPyConnection, unit: str) -> Relation:
+    """Rows of `drops`: a prompt whose candidates are all left out for one reason stands once."""
+    if unit == "prompt":
+        return con.sql("SELECT sample_id, prompt_id, reason, figure, evidence_id FROM left_out")
+    return con.sql(
+        """
+        WITH of_prompt AS (SELECT prompt_id, count(*) AS num_candidates FROM candidates GROUP BY prompt_id),
+        whole AS (
+            SELECT prompt_id, min(reason) AS reason, max(figure) AS figure, min(evidence_id) AS evidence_id,
+                num_candidates || ' candidates' AS detail
+            FROM left_out JOIN of_prompt USING (prompt_id)
+            GROUP BY prompt_id, num_candidates
+            HAVING num_candidates > 1 AND count(*) = num_candidates AND min(reason) = max(reason)
+        )
+        SELECT NULL AS sample_id, prompt_id, reason, figure, evidence_id, detail FROM whole
+        UNION ALL
+        SELECT sample_id, prompt_id, reason, figure, evidence_id, NULL
+        FROM left_out ANTI JOIN whole USING (prompt_id)
+        """
+    )
+
+
+def _configs(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
+    """Rows of each config by outcome; a row without config speaks of all of them."""
+    rows = con.sql(
+        """
+        SELECT coalesce(config, 'all'), coalesce(reason, 'kept'), count(*) FROM chosen GROUP BY ALL ORDER BY ALL
+        """
+    ).fetchall()
+    configs: dict[str, dict[str, int]] = {}
+    for config, outcome, num_rows in rows:
+        configs.setdefault(config, {})[outcome] = num_rows
+    return configs
 
 
 def _split(block: Dataset, dataset: str) -> str:
@@ -177,13 +170,17 @@ def _split(block: Dataset, dataset: str) -> str:
     )
 
 
-def _empty_sentence(dataset: str, dropped: Relation) -> str:
-    reasons = dropped.aggregate("reason, count(*) AS rows", "reason").order("rows DESC, reason").fetchall()
-    told = ", ".join(f"{reason} {rows:,}" for reason, rows in reasons) or "no response fills its roles"
+def _empty_sentence(dataset: str, num_dropped: Mapping[str, int]) -> str:
     return (
-        f"select {dataset}: the recipe keeps no candidate ({told}). "
+        f"select {dataset}: the recipe keeps no candidate ({_told(num_dropped) or 'no response fills its roles'}). "
         f"If that is an outcome you accept, set datasets.{dataset}.allow_empty: true."
     )
+
+
+def _told(outcomes: Mapping[str, int]) -> str:
+    """Outcomes with their counts, the most frequent first."""
+    ordered = sorted(outcomes.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {rows:,}" for name, rows in ordered)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -206,9 +203,13 @@ def _run(run: Run) -> None:
     )
     result = select(curated, run.params, dataset=run.dataset, con=run.con)
     run.write(SELECTIONS, result.kept)
-    dropped = run.write_drops(result.dropped)
-    num_kept = int(result.kept.aggregate("count(DISTINCT sample_id)").fetchall()[0][0])
-    run.account(unit="candidate", rows_in=count(run.con.table("candidates")), rows_kept=num_kept, dropped=dropped)
+    run.write_drops(result.dropped)
+    run.write_json("configs.json", result.configs)
+    for config, outcomes in result.configs.items():
+        if "kept" not in outcomes and config != "all":
+            say(f"select: {run.dataset}: nothing for the config {config} ({_told(outcomes)})")
+    num_kept = result.num_candidates - sum(result.num_dropped.values())
+    run.account(unit="candidate", rows_in=result.num_candidates, rows_kept=num_kept, dropped=result.num_dropped)
 
 
 if __name__ == "__main__":

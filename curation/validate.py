@@ -2,14 +2,15 @@
 
 In: `selections` and drops of all datasets, `prompts`, `verdicts`, `scores`, drops of decontaminate.
 Out: <dataset>.json with its findings, which release waits for, and report.md. Drops nothing. DuckDB makes scalar
-frames, Great Expectations judges them: the suite `rows` every sample of every dataset, a suite
-named like the recipe the samples of its datasets, the suite `figures` one row of figures a dataset.
+frames, Great Expectations judges them: the suite `rows` every row of every dataset, `samples` those of
+datasets of samples, a suite named like the recipe those of its datasets, `figures` one row of figures a dataset.
 
 Example row of the frame of samples: {"sample_id": "1f0c...", "split": "train", "category":
 "math", "status": "verified", "score_share": 1.0, "passed": true, "rules_kept": true,
 "answer_tokens": 9, "copies": 1, "splits_of_prompt": 1, "responses_of_prompt": 1, ...}
 """
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,10 +23,11 @@ import pyarrow as pa
 from curation.errors import DataError, ParamsError
 from curation.expectations import EXAMPLES, SUITES, Finding, Judge
 from curation.grade import create_passed
+from curation.layouts.named import layout_of
 from curation.params import Dataset, Params
 from curation.progress import say
 from curation.recipe import nearest
-from curation.stage import Run, run_stage
+from curation.stage import DATA, Run, run_stage
 from curation.tables import Relation
 from schemas.drops import DROPS
 from schemas.prompts import PROMPTS
@@ -42,8 +44,8 @@ class Selected:
     """What a dataset selected, and the tables that say what it is."""
 
     selections: Relation
-    drops: Relation
-    """Drops of the dataset's selection."""
+    dropped_share: float | None
+    """Candidates that the selection dropped, as a share; null without candidates."""
     prompts: Relation
     verdicts: Relation
     scores: Relation
@@ -69,12 +71,14 @@ def validate(
     create_passed(con, params.grade.thresholds)
     block = params.datasets[dataset]
     parameters = _parameters(params, dataset)
+    unit = layout_of(block).unit
     own_suite = SUITES / f"{Path(block.recipe).stem}.json"
-    suites = [SUITES / "rows.json", *([own_suite] if own_suite.exists() else [])]
+    suites = [SUITES / "rows.json", *([SUITES / "samples.json"] if unit == "sample" else [])]
+    suites += [own_suite] if own_suite.exists() else []
     findings: dict[str, Finding] = {}
     for frame in _frames(row_frame(selected).to_arrow_reader(FRAME_ROWS)):
         for suite in suites:
-            for found in judge.judge(frame, suite, dataset=dataset, id_column="sample_id", parameters=parameters):
+            for found in judge.judge(frame, suite, dataset=dataset, id_column=f"{unit}_id", parameters=parameters):
                 findings[found.id] = _add(findings.get(found.id), found)
     figures = figure_frame(selected, block).to_arrow_table()
     named = figures.append_column("dataset", pa.array([dataset]))
@@ -100,21 +104,21 @@ def _parameters(params: Params, dataset: str) -> Mapping[str, Any]:
     keep_unverified = block.values.get("keep_unverified", True)
     return {
         "rows_min": params.validate.rows_min.get(dataset, 0 if block.allow_empty else 1),
-        "dropped_share_max": params.validate.dropped_share_max,
+        "dropped_share_max": params.validate.dropped_share_max.get(dataset, 1.0),
         "splits": list(block.splits),
         "statuses_allowed": ["verified", "unverified"] if keep_unverified else ["verified"],
     }
 
 
 def row_frame(selected: Selected) -> Relation:
-    """Scalars of every selected sample, with counts over the whole dataset, ordered by id."""
+    """Scalars of every selected row, with counts over the whole dataset, ordered by ids."""
     selections, prompts, verdicts = selected.selections, selected.prompts, selected.verdicts
     scores, contaminated = selected.scores, selected.contaminated
     return selections.query(
         "selections",
         """
         WITH copies AS (
-            SELECT config, sample_id, count(*) AS copies FROM selections GROUP BY config, sample_id
+            SELECT config, prompt_id, sample_id, count(*) AS copies FROM selections GROUP BY ALL
         ),
         of_prompt AS (
             SELECT prompt_id, count(DISTINCT split) AS splits_of_prompt,
@@ -129,24 +133,25 @@ def row_frame(selected: Selected) -> Relation:
             copies.copies, of_prompt.splits_of_prompt, of_prompt.responses_of_prompt,
             overlapping.prompt_id IS NOT NULL AS contaminated
         FROM selections
-        JOIN copies USING (config, sample_id)
+        JOIN copies ON copies.config = selections.config AND copies.prompt_id = selections.prompt_id
+            AND copies.sample_id IS NOT DISTINCT FROM selections.sample_id
         JOIN of_prompt ON of_prompt.prompt_id = selections.prompt_id
         LEFT JOIN prompts ON prompts.prompt_id = selections.prompt_id
         LEFT JOIN verdicts ON verdicts.sample_id = selections.sample_id
         LEFT JOIN scores ON scores.sample_id = selections.sample_id
         LEFT JOIN overlapping ON overlapping.prompt_id = selections.prompt_id
-        ORDER BY selections.sample_id, selections.config
+        ORDER BY selections.prompt_id, selections.sample_id, selections.config
         """,
     )
 
 
 def figure_frame(selected: Selected, block: Dataset) -> Relation:
-    """One row: `rows`, `dropped_share` of the candidates, `split_deviation`; shares are null without rows.
+    """One row: `rows`, `dropped_share` of the candidates, `split_deviation`, which is null without rows.
 
-    The deviation of a split is the difference between its share of the prompts and the share in
-    params, in standard deviations of a draw of so many prompts; of the splits, the largest counts.
+    The deviation of a split is how many prompts more or less it has than its share in params, less one,
+    in standard deviations of a draw of so many prompts; of the splits, the largest counts.
     """
-    selections, drops = selected.selections, selected.drops
+    selections = selected.selections
     shares = ", ".join(f"('{split}', {share}::DOUBLE)" for split, share in block.splits.items())
     return selections.query(
         "selections",
@@ -154,8 +159,8 @@ def figure_frame(selected: Selected, block: Dataset) -> Relation:
         WITH wanted(split, share) AS (VALUES {shares}),
         prompt_splits AS (SELECT DISTINCT prompt_id, split FROM selections),
         deviations AS (
-            SELECT abs(count(prompt_id) / num_prompts - any_value(share))
-                / greatest(sqrt(any_value(share) * (1 - any_value(share)) / num_prompts), 1e-9) AS deviation
+            SELECT greatest(abs(count(prompt_id) - num_prompts * any_value(share)) - 1, 0)
+                / greatest(sqrt(any_value(share) * (1 - any_value(share)) * num_prompts), 1e-9) AS deviation
             FROM wanted
             CROSS JOIN (SELECT nullif(count(*), 0) AS num_prompts FROM prompt_splits)
             LEFT JOIN prompt_splits USING (split)
@@ -163,10 +168,8 @@ def figure_frame(selected: Selected, block: Dataset) -> Relation:
         )
         SELECT
             (SELECT count(*) FROM selections) AS rows,
-            (SELECT count(*) FROM drops) / nullif((SELECT count(*) FROM drops) + count(DISTINCT sample_id), 0)
-                AS dropped_share,
+            {"NULL" if selected.dropped_share is None else selected.dropped_share}::DOUBLE AS dropped_share,
             (SELECT round(max(deviation), 6) FROM deviations) AS split_deviation
-        FROM selections
         """,
     )
 
@@ -203,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(run: Run) -> None:
-    _check_rows_min(run.params)
+    _check_names(run.params)
     shared = {
         "prompts": run.read("annotate", PROMPTS),
         "verdicts": run.read("verify", VERDICTS),
@@ -214,8 +217,7 @@ def _run(run: Run) -> None:
     findings: list[Finding] = []
     for dataset in run.params.datasets:
         selections = run.read("select", SELECTIONS, folder=f"{dataset}/{SELECTIONS.name}")
-        drops = run.read("select", DROPS, folder=f"{dataset}/{DROPS.name}")
-        selected = Selected(selections, drops, **shared)
+        selected = Selected(selections, _dropped_share(DATA / "select" / dataset), **shared)
         findings += validate(selected, run.params, dataset=dataset, judge=judge, con=run.con)
     failed = [finding for finding in findings if not finding.success]
     if failed:
@@ -226,10 +228,17 @@ def _run(run: Run) -> None:
     say(f"validate: {len(findings)} expectations hold for {', '.join(run.params.datasets)}")
 
 
-def _check_rows_min(params: Params) -> None:
-    for name in params.validate.rows_min:
-        if name not in params.datasets:
-            raise ParamsError(f"validate: rows_min names the dataset {name!r}; {nearest(name, params.datasets)}")
+def _dropped_share(folder: Path) -> float | None:
+    """Share of its candidates that a selection dropped, from its account."""
+    counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+    return 1 - counts["rows_kept"] / counts["rows_in"] if counts["rows_in"] else None
+
+
+def _check_names(params: Params) -> None:
+    for key, bounds in vars(params.validate).items():
+        for name in bounds:
+            if name not in params.datasets:
+                raise ParamsError(f"validate: {key} names the dataset {name!r}; {nearest(name, params.datasets)}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ DROPS = Table(
     columns=(
         Column("stage", pa.string(), "Stage that dropped the row."),
         Column("dataset", pa.string(), "Dataset whose selection dropped it; null outside select.", nullable=True),
-        Column("reason", pa.string(), "Reason code, snake_case; docs/stages.md lists them."),
+        Column("reason", pa.string(), "Reason code, snake_case; the stage's page in docs/stages/ lists them."),
         Column(
             "figure",
             pa.float64(),
@@ -26,7 +26,12 @@ DROPS = Table(
         ),
         Column("record_id", pa.string(), "Record; null where it does not apply.", nullable=True),
         Column("prompt_id", pa.string(), "Prompt; null where it does not apply.", nullable=True),
-        Column("sample_id", pa.string(), "Sample or request; null where it does not apply.", nullable=True),
+        Column(
+            "sample_id",
+            pa.string(),
+            "Sample or request; null where it does not apply, and in select where the prompt's samples share the reason.",
+            nullable=True,
+        ),
         Column(
             "detail",
             pa.string(),

@@ -6,14 +6,16 @@ from schemas.table import Column, Table
 
 SELECTIONS = Table(
     name="selections",
-    grain="one row per sample that the dataset holds",
-    key=("dataset", "config", "sample_id"),
+    grain="one row per sample, or per prompt, that a config of the dataset holds",
+    key=("dataset", "config", "prompt_id", "sample_id"),
     columns=(
         Column("dataset", pa.string(), "Dataset in params."),
         Column("config", pa.string(), "Config of the dataset; default where it has one only."),
-        Column("sample_id", pa.string(), "Sample that was selected."),
-        Column("prompt_id", pa.string(), "Its prompt."),
-        Column("role", pa.string(), "What the sample is for: response; chosen or rejected in a preference pair."),
+        Column(
+            "sample_id", pa.string(), "Sample that was selected; null where the dataset is of prompts.", nullable=True
+        ),
+        Column("prompt_id", pa.string(), "Its prompt, or the prompt that was selected."),
+        Column("role", pa.string(), "What the row is for: response, prompt; chosen or rejected in a preference pair."),
         Column("split", pa.string(), "train, validation or test; by the hash of the prompt."),
         Column(
             "figure", pa.float64(), "Figure by which the recipe ranked it; null where it ranked nothing.", nullable=True

@@ -184,7 +184,11 @@ def written_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for table, rows in written:
                 tables.write(tables.from_rows(con, rows, table), root / "data" / stage / table.name, table)
         released = tables.from_rows(con, [_released(RIGHT)], AM_1_4M)
-        tables.write(released, root / "data/release/am-1-4m/data", AM_1_4M)
+        folder = root / "data/release/am-1-4m"
+        tables.write(released, folder / "data", AM_1_4M)
+        file = {"path": "data/00000.parquet", "config": "default", "split": "train", "rows": 1}
+        file["bytes"] = (folder / file["path"]).stat().st_size
+        (folder / "manifest.json").write_text(json.dumps({"dataset": "am-1-4m", "files": [file]}))
     for stage, (unit, rows_in, rows_kept, dropped) in COUNTS.items():
         counts = {"unit": unit, "rows_in": rows_in, "rows_kept": rows_kept, "dropped": dropped}
         (root / "data" / stage / "counts.json").write_text(json.dumps(counts))

@@ -9,7 +9,7 @@ import yaml
 from datasets import load_dataset
 
 from curation import release
-from curation.layouts import layout_table
+from curation.layouts.named import layout_of
 from curation.params import load
 from curation.stage import run_stage
 from curation.tables import connect, from_rows, read, write
@@ -52,7 +52,9 @@ def released(folder, dataset):
 def test_rows_have_the_flat_shape_of_the_40m_card(chosen):
     root = released(chosen, "am-40m")
     rows = (
-        read(connect(memory_gb=1), root / "data", layout_table(load().datasets["am-40m"])).to_arrow_table().to_pylist()
+        read(connect(memory_gb=1), root / "data", layout_of(dataset := load().datasets["am-40m"]).table(dataset))
+        .to_arrow_table()
+        .to_pylist()
     )
     code, *math = sorted(rows, key=lambda row: row["category"])
     assert [row["answer"] for row in math] != []
@@ -86,7 +88,7 @@ def test_the_manifest_agrees_with_the_files(chosen):
     for file in manifest["files"]:
         data = (root / file["path"]).read_bytes()
         assert (file["bytes"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
-    assert [(source["name"], source["licence"], source["num_samples"]) for source in manifest["sources"]] == [
+    assert [(source["name"], source["licence"], source["num_rows"]) for source in manifest["sources"]] == [
         ("school", "MIT", 3)
     ]
 

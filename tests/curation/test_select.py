@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from curation import params as params_module
 from curation import tables
+from curation.candidates import Curated
 from curation.errors import DataError, ParamsError
 from curation.grade import grade
 from curation.params import Ask, Dataset, Params
-from curation.select import Curated, select
+from curation.select import select
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.prompts import PROMPTS
@@ -127,13 +128,19 @@ def curated(samples, con) -> Curated:
 
 
 def selected(samples, params, con, block=None):
-    """Kept and dropped as rows by sample_id."""
+    """Kept and dropped as rows by sample_id; a prompt dropped as a whole stands for its samples."""
     params = replace(params, datasets={"mine": block or dataset()})
     result = select(curated(samples, con), params, dataset="mine", con=con)
     assert set(result.kept.columns) == set(SELECTIONS.column_names)
-    return [
-        {row["sample_id"]: row for row in part.to_arrow_table().to_pylist()} for part in (result.kept, result.dropped)
-    ]
+    kept, rows = (part.to_arrow_table().to_pylist() for part in (result.kept, result.dropped))
+    assert len(kept) + sum(result.num_dropped.values()) == result.num_candidates
+    dropped = {row["sample_id"]: row for row in rows if row["sample_id"]}
+    for row in (row for row in rows if not row["sample_id"]):
+        whole = {s.id: row for s in samples if s.prompt_id == row["prompt_id"] and s.teacher in PREFERENCE}
+        assert len(whole) > 1
+        assert dropped.keys().isdisjoint(whole)
+        dropped |= whole
+    return [{row["sample_id"]: row for row in kept}, dropped]
 
 
 def draw(text, seed=3):
@@ -230,7 +237,7 @@ WRONG = [
     ({}, "SELECT {all}, NULL AS reason, NULL AS evidence_id FROM candidate", ParamsError, "candidate"),
     ({}, "SELECT {all}, NULL AS raison, NULL AS evidence_id FROM candidates", ParamsError, "no column 'reason'"),
     ({}, "SELECT {all}, NULL AS reason, NULL AS evidence_id FROM candidates WHERE false", DataError, "no row to the candidate s00"),
-    ({}, "SELECT {all}, NULL AS reason, NULL AS evidence_id FROM candidates, range(2)", DataError, "several rows to the candidate s00"),
+    ({}, "SELECT {all}, NULL AS reason, NULL AS evidence_id FROM candidates, range(2)", DataError, "several rows of one config to the candidate s00"),
     ({}, "SELECT {all}, nope AS reason, NULL AS evidence_id FROM candidates", ParamsError, "nope"),
     ({}, "SELECT 1; SELECT 2", ParamsError, "one SELECT"),
     ({}, "DROP TABLE candidates", ParamsError, "one SELECT"),

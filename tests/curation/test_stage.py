@@ -82,7 +82,7 @@ def test_the_former_output_stands_until_the_new_one_is_whole(project):
 
 def test_an_unknown_dataset_is_named_with_those_there_are(project, capsys):
     assert run_stage("select", keep_two_of_three, dataset="am-2m") == 1
-    assert "no dataset 'am-2m' in params (has: am-1-4m, am-40m)" in capsys.readouterr().err
+    assert "no dataset 'am-2m' in params (has: am-1-4m, am-40m," in capsys.readouterr().err
 
 
 def test_data_lies_under_the_working_directory():

@@ -25,13 +25,12 @@ from schemas.verdicts import VERDICTS
 GOOD = [("apples", "math", 1.0), ("bees", "science", 5.0), ("cats", "chat", None), ("dogs", "code", 1.0)]
 TABLES = {
     "selections": SELECTIONS,
-    "drops": DROPS,
     "prompts": PROMPTS,
     "verdicts": VERDICTS,
     "scores": SCORES,
     "contaminated": DROPS,
 }
-PARAMS = replace(params_module.load(), validate=Validate(rows_min={"am-1-4m": 2}, dropped_share_max=0.5))
+PARAMS = replace(params_module.load(), validate=Validate(rows_min={"am-1-4m": 2}, dropped_share_max={"am-1-4m": 0.5}))
 
 
 @pytest.fixture(scope="module")
@@ -74,16 +73,17 @@ def good_tables():
     """Rows of a selection without fault, by table and name."""
     samples = {name: sample_rows(name, category, score) for name, category, score in GOOD}
     rows = {table: {name: sample[table] for name, sample in samples.items()} for table in samples["apples"]}
-    return {**rows, "drops": {"lost": drop_row("select", "eels")}, "contaminated": {}}
+    return {**rows, "contaminated": {}}
 
 
 def drop_row(stage, name):
     return {"stage": stage, "reason": "some", "prompt_id": prompt_id(name), "sample_id": sample_id(name)}
 
 
-def findings(con, judge, rows, dataset="am-1-4m", params=PARAMS):
+def findings(con, judge, rows, dataset="am-1-4m", params=PARAMS, dropped_share=0.2):
     relations = {name: tables.from_rows(con, list(rows[name].values()), table) for name, table in TABLES.items()}
-    return validate(Selected(**relations), params, dataset=dataset, judge=judge, con=con)
+    selected = Selected(dropped_share=dropped_share, **relations)
+    return validate(selected, params, dataset=dataset, judge=judge, con=con)
 
 
 def failed(found):
@@ -153,18 +153,18 @@ def second_response(rows):
 
 # A fault, the expectations of am-1-4m and of am-40m that it breaks, and the row that the sentence names.
 FAULTS = [
-    (bad_id, {"rows/sample_id"}, {"rows/sample_id"}, "Apples (Apples)"),
+    (bad_id, {"samples/sample_id"}, {"samples/sample_id"}, "Apples (Apples)"),
     (unknown_split, {"rows/split"}, {"rows/split"}, f"{sample_id('apples')} (dev)"),
     (straddling, {"rows/splits_of_prompt", "am_1_4m/responses_of_prompt"}, {"rows/splits_of_prompt"}, f"{sample_id('apples')} (2)"),
     (duplicate, {"rows/copies"}, {"rows/copies"}, f"{sample_id('apples')} (2)"),
     (unknown_prompt, {"rows/category"}, {"rows/category"}, f"{sample_id('apples')} (null)"),
-    (without_verdict, {"rows/status"}, {"rows/status"}, f"{sample_id('apples')} (null)"),
-    (without_scores, {"rows/answer_tokens"}, {"rows/answer_tokens"}, f"{sample_id('apples')} (null)"),
+    (without_verdict, {"samples/status"}, {"samples/status"}, f"{sample_id('apples')} (null)"),
+    (without_scores, {"samples/answer_tokens"}, {"samples/answer_tokens"}, f"{sample_id('apples')} (null)"),
     (contaminated, {"rows/contaminated"}, {"rows/contaminated"}, f"{sample_id('apples')} (True)"),
     (failing, {"am_1_4m/passed"}, set(), f"{sample_id('apples')} (False)"),
-    (beyond_the_scale, {"rows/score_share"}, {"rows/score_share"}, f"{sample_id('bees')} (1.2)"),
+    (beyond_the_scale, {"samples/score_share"}, {"samples/score_share"}, f"{sample_id('bees')} (1.2)"),
     (broken_rule, {"am_1_4m/rules_kept"}, {"am_40m/rules_kept"}, f"{sample_id('apples')} (False)"),
-    (empty_answer, {"rows/answer_tokens"}, {"rows/answer_tokens"}, f"{sample_id('apples')} (0)"),
+    (empty_answer, {"samples/answer_tokens"}, {"samples/answer_tokens"}, f"{sample_id('apples')} (0)"),
     (second_response, {"am_1_4m/responses_of_prompt"}, set(), f"{sample_id('apples')} (2)"),
 ]  # fmt: skip
 
@@ -173,7 +173,7 @@ FAULTS = [
 def test_a_good_selection_passes(con, judge, dataset):
     found = findings(con, judge, good_tables(), dataset)
     assert failed(found) == {}
-    assert {one.suite for one in found} == {"rows", "figures", dataset.replace("-", "_")}
+    assert {one.suite for one in found} == {"rows", "samples", "figures", dataset.replace("-", "_")}
     assert all(one.rows == (1 if one.suite == "figures" else len(GOOD)) and not one.failed_rows for one in found)
 
 
@@ -188,16 +188,14 @@ def test_a_fault_fails_and_its_sentence_names_the_row(con, judge, fault, strict,
 
 
 def test_too_few_rows_fail_and_the_sentence_names_both_numbers(con, judge):
-    params = replace(PARAMS, validate=Validate(rows_min={"am-1-4m": 5}, dropped_share_max=0.5))
+    params = replace(PARAMS, validate=Validate(rows_min={"am-1-4m": 5}, dropped_share_max={"am-1-4m": 0.5}))
     found = failed(findings(con, judge, good_tables(), params=params))
     assert "wanted {'min_value': 5.0}); first: am-1-4m (4)" in found.pop("figures/rows").sentence
     assert found == {}
 
 
 def test_a_recipe_that_drops_too_much_fails(con, judge):
-    rows = good_tables()
-    rows["drops"] = {name: drop_row("select", name) for name in "efghij"}
-    found = failed(findings(con, judge, rows))
+    found = failed(findings(con, judge, good_tables(), dropped_share=0.6))
     assert "first: am-1-4m (0.6)" in found.pop("figures/dropped_share").sentence
     assert found == {}
 
@@ -211,6 +209,18 @@ def test_splits_far_from_their_shares_fail(con, judge):
     assert set(failed(findings(con, judge, rows))) == {"figures/split_deviation"}
 
 
+def test_prompts_are_judged_by_the_rules_of_all_rows_alone(con, judge):
+    rows = good_tables()
+    for row in rows["selections"].values():
+        row["sample_id"] = None
+    rows["selections"]["bees"]["split"] = "dev"
+    levels = replace(PARAMS.datasets["am-40m"], recipe="am_difficulty_rl", layout="am_difficulty_rl")
+    params = replace(PARAMS, datasets={**PARAMS.datasets, "levels": levels})
+    found = failed(findings(con, judge, rows, dataset="levels", params=params))
+    assert f"first: {prompt_id('bees')} (dev)" in found.pop("rows/split").sentence
+    assert found == {}
+
+
 def test_an_unverified_sample_stands_only_where_the_dataset_allows_it(con, judge):
     block = PARAMS.datasets["am-1-4m"]
     strict = replace(block, values={**block.values, "keep_unverified": False})
@@ -222,7 +232,7 @@ def test_an_unverified_sample_stands_only_where_the_dataset_allows_it(con, judge
 @pytest.mark.parametrize(("allow_empty", "wanted"), [(True, set()), (False, {"figures/rows"})])
 def test_an_empty_selection_passes_only_where_it_is_a_stated_outcome(con, judge, allow_empty, wanted):
     block = replace(PARAMS.datasets["am-1-4m"], allow_empty=allow_empty)
-    params = replace(PARAMS, datasets={"am-1-4m": block}, validate=Validate(rows_min={}, dropped_share_max=1))
+    params = replace(PARAMS, datasets={"am-1-4m": block}, validate=Validate(rows_min={}, dropped_share_max={}))
     rows = {**good_tables(), "selections": {}}
     assert set(failed(findings(con, judge, rows, params=params))) == wanted
 
@@ -252,7 +262,7 @@ def change(rows_min):
     """Leave the tiny project one dataset, with the given bounds."""
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["datasets"] = {"am-1-4m": params["datasets"]["am-1-4m"]}
-    params["validate"]["rows_min"] = rows_min
+    params["validate"] = {"rows_min": rows_min, "dropped_share_max": {}}
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 

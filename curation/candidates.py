@@ -1,0 +1,203 @@
+"""What recipes read: the table `candidates`, a row per response in a dataset's scope, or per prompt.
+
+In: the curated tables, ids and figures alone. Which of the two it is follows from the dataset's
+layout. Only tables whose columns the recipe names are joined: at tens of millions of rows a join costs
+more than a recipe. docs/recipes.md lists the columns.
+
+Example row: {"sample_id": "1f0c...", "prompt_id": "9ab2...", "teacher": "smollm2-plain", "roles":
+["small"], "category": "math", "verify_score": 1.0, "passed": true, "pass_rate": 0.75, ...}
+"""
+
+import re
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from curation.errors import DataError, ParamsError
+from curation.params import Params
+from curation.recipe import nearest
+from curation.tables import Relation, count
+
+
+@dataclass(frozen=True)
+class Curated:
+    """The tables that a selection reads."""
+
+    prompts: Relation
+    annotations: Relation
+    responses: Relation
+    verdicts: Relation
+    scores: Relation
+    score_drops: Relation
+    grades: Relation
+
+
+# Column: the table that has it, and its SQL. `verdicts` and `filled` are always there.
+SAMPLE_COLUMNS = {
+    "sample_id": ("verdicts", "verdicts.sample_id"),
+    "prompt_id": ("verdicts", "verdicts.prompt_id"),
+    "teacher": ("verdicts", "verdicts.teacher"),
+    "roles": ("filled", "filled.roles"),
+    "preference": ("filled", "filled.preference"),
+    "category": ("verdicts", "verdicts.category"),
+    "status": ("verdicts", "verdicts.status"),
+    "why": ("verdicts", "verdicts.why"),
+    "verify_score": ("verdicts", "verdicts.score"),
+    "verify_share": ("verdicts", "verdicts.score / CASE verdicts.category WHEN 'science' THEN 5 ELSE 1 END"),
+    "passed": ("verdicts", "passed(verdicts.category, verdicts.score)"),
+    "sample_index": ("responses", "responses.sample_index"),
+    "brought": ("responses", "responses.record_id IS NOT NULL"),
+    "has_reasoning": ("responses", "responses.reasoning IS NOT NULL"),
+    "source": ("prompts", "prompts.source"),
+    "language": ("prompts", "prompts.language"),
+    "label": ("annotations", "annotations.label"),
+    "difficulty": ("annotations", "annotations.difficulty"),
+    "num_turns": ("annotations", "annotations.num_turns"),
+    "verifiable": ("annotations", "annotations.verifiable"),
+    "score_kept": ("scores", "scores.kept"),
+    "perplexity": ("scores", "scores.perplexity"),
+    "repetition": ("scores", "scores.repetition"),
+    "frequent_ngrams": ("scores", "scores.frequent_ngrams"),
+    "well_formed": ("scores", "scores.well_formed"),
+    "language_mixed": ("scores", "scores.language_mixed"),
+    "boxed": ("scores", "scores.boxed"),
+    "reasoning_tokens": ("scores", "scores.reasoning_tokens"),
+    "answer_tokens": ("scores", "scores.answer_tokens"),
+    "score_reason": ("score_drops", "score_drops.reason"),
+    "score_figure": ("score_drops", "score_drops.figure"),
+    "num_samples": ("grades", "grades.num_samples"),
+    "num_verified": ("grades", "grades.num_verified"),
+    "pass_rate": ("grades", "grades.pass_rate"),
+    "mean_score": ("grades", "grades.mean_score"),
+    "cv_population": ("grades", "grades.cv_population"),
+    "cv_sample": ("grades", "grades.cv_sample"),
+}
+_SAMPLE_JOINS = {
+    "responses": "JOIN responses ON responses.sample_id = verdicts.sample_id",
+    "prompts": "JOIN prompts ON prompts.prompt_id = verdicts.prompt_id",
+    "annotations": "JOIN annotations ON annotations.prompt_id = verdicts.prompt_id",
+    "scores": "JOIN scores ON scores.sample_id = verdicts.sample_id",
+    "grades": "JOIN grades ON grades.prompt_id = verdicts.prompt_id AND grades.teacher = verdicts.teacher",
+    "score_drops": "LEFT JOIN score_drops ON score_drops.sample_id = verdicts.sample_id",
+}
+PROMPT_COLUMNS = {
+    "prompt_id": ("rates", "rates.prompt_id"),
+    "category": ("rates", "rates.category"),
+    "num_samples": ("rates", "rates.num_samples"),
+    "num_verified": ("rates", "rates.num_verified"),
+    "num_passed": ("rates", "rates.num_passed"),
+    "pass_rates": ("rates", "rates.pass_rates"),
+    "source": ("prompts", "prompts.source"),
+    "language": ("prompts", "prompts.language"),
+    "label": ("annotations", "annotations.label"),
+    "difficulty": ("annotations", "annotations.difficulty"),
+    "num_turns": ("annotations", "annotations.num_turns"),
+    "verifiable": ("annotations", "annotations.verifiable"),
+}
+_PROMPT_JOINS = {
+    "prompts": "JOIN prompts ON prompts.prompt_id = rates.prompt_id",
+    "annotations": "JOIN annotations ON annotations.prompt_id = rates.prompt_id",
+}
+# Maps are by role: the teachers of a role count together.
+_RATES = """
+WITH by_role AS (
+    SELECT prompt_id, any_value(category) AS category, role, sum(num_samples)::BIGINT AS num_samples,
+        sum(num_verified)::BIGINT AS num_verified, sum(num_passed)::BIGINT AS num_passed
+    FROM (SELECT grades.*, unnest(filled.roles) AS role FROM grades JOIN filled USING (teacher))
+    GROUP BY prompt_id, role
+)
+SELECT prompt_id, any_value(category) AS category,
+    map(list(role ORDER BY role), list(num_samples ORDER BY role)) AS num_samples,
+    map(list(role ORDER BY role), list(num_verified ORDER BY role)) AS num_verified,
+    map(list(role ORDER BY role), list(num_passed ORDER BY role)) AS num_passed,
+    map(list(role ORDER BY role), list(num_passed / nullif(num_verified, 0) ORDER BY role)) AS pass_rates
+FROM by_role
+GROUP BY prompt_id
+"""
+
+
+def build_candidates(
+    curated: Curated, params: Params, *, dataset: str, recipe: str, con: duckdb.DuckDBPyConnection
+) -> None:
+    """Make the table `candidates` of the responses whose teachers fill the dataset's roles.
+
+    Args:
+        curated: Tables of one connection.
+        params: Reads roles and the dataset's `values.roles`.
+        dataset: Name of the dataset in params.
+        recipe: SQL that is going to read the table.
+        con: Connection of the tables; has the macro `passed`.
+
+    Raises:
+        ParamsError: `values.roles` is missing or names no role.
+        DataError: A response in scope has no prompt, score or grade.
+    """
+    prompts, annotations, responses = curated.prompts, curated.annotations, curated.responses
+    verdicts, scores, score_drops, grades = curated.verdicts, curated.scores, curated.score_drops, curated.grades
+    filled = con.from_arrow(_filled_roles(params, dataset))
+    joined = verdicts.query(
+        "verdicts", _sql(SAMPLE_COLUMNS, _SAMPLE_JOINS, recipe, start="verdicts JOIN filled USING (teacher)")
+    )
+    con.execute("CREATE OR REPLACE TEMP TABLE candidates AS SELECT * FROM joined")
+    in_scope = count(responses.query("responses", "SELECT sample_id FROM responses SEMI JOIN filled USING (teacher)"))
+    num_joined = count(con.table("candidates"))
+    if in_scope != num_joined:
+        raise DataError(
+            f"select {dataset}: {in_scope} responses are in scope, but {num_joined} have prompt, verdict, score and "
+            f"grade. The tables are of different runs; run: dvc repro"
+        )
+
+
+def build_prompt_candidates(
+    curated: Curated, params: Params, *, dataset: str, recipe: str, con: duckdb.DuckDBPyConnection
+) -> None:
+    """Make the table `candidates` of the prompts that teachers in the dataset's roles answered.
+
+    It takes and raises what `build_candidates` does.
+    """
+    prompts, annotations, grades = curated.prompts, curated.annotations, curated.grades
+    filled = con.from_arrow(_filled_roles(params, dataset))
+    rates = grades.query("grades", _RATES)
+    joined = rates.query("rates", _sql(PROMPT_COLUMNS, _PROMPT_JOINS, recipe, start="rates"))
+    con.execute("CREATE OR REPLACE TEMP TABLE candidates AS SELECT * FROM joined")
+
+
+def _sql(columns: dict[str, tuple[str, str]], joins: dict[str, str], recipe: str, *, start: str) -> str:
+    """The statement that makes the columns a recipe may name, from the tables that have them."""
+    words = set(re.findall(r"\w+", recipe))
+    named = (
+        columns
+        if re.search(r"(?:SELECT|,|\.)\s*\*", recipe, re.IGNORECASE)
+        else {name: column for name, column in columns.items() if name in words or name.endswith("_id")}
+    )
+    needed = {table for table, _ in named.values()}
+    selected = ", ".join(f"{sql} AS {name}" for name, (_, sql) in named.items())
+    return f"SELECT {selected} FROM {start} {' '.join(join for table, join in joins.items() if table in needed)}"
+
+
+def _filled_roles(params: Params, dataset: str) -> pa.Table:
+    """Each teacher or tag in the dataset's roles: all roles it fills, and its place in the order of preference."""
+    scope = params.datasets[dataset].values.get("roles")
+    if not isinstance(scope, list) or not scope:
+        raise ParamsError(
+            f"select: datasets.{dataset}.values lacks roles, the list of roles whose responses are its candidates; "
+            f"roles in params are: {', '.join(params.roles)}."
+        )
+    for role in scope:
+        if role not in params.roles:
+            raise ParamsError(
+                f"select: datasets.{dataset}.values.roles names {role!r}; {nearest(str(role), params.roles)}"
+            )
+    ordered = [(rank, name) for rank, role in enumerate(scope) for name in params.roles[role]]
+    preference = {name: rank for rank, name in reversed(ordered)}
+    return pa.table(
+        {
+            "teacher": pa.array(preference, pa.string()),
+            "preference": pa.array(preference.values(), pa.int32()),
+            "roles": pa.array(
+                [[role for role, names in params.roles.items() if name in names] for name in preference],
+                pa.list_(pa.string()),
+            ),
+        }
+    )
