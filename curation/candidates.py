@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from curation.errors import DataError, ParamsError
 from curation.params import Params
-from curation.recipe import nearest
+from curation.render import nearest
 from curation.tables import Relation, count
 
 
@@ -187,7 +187,7 @@ def _filled_roles(params: Params, dataset: str) -> pa.Table:
     for role in scope:
         if role not in params.roles:
             raise ParamsError(
-                f"select: datasets.{dataset}.values.roles names {role!r}; {nearest(str(role), params.roles)}"
+                f"select: datasets.{dataset}.values.roles names {role!r}; {nearest(str(role), list(params.roles))}."
             )
     ordered = [(rank, name) for rank, role in enumerate(scope) for name in params.roles[role]]
     preference = {name: rank for rank, name in reversed(ordered)}

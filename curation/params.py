@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from curation.errors import ParamsError
+from curation.thresholds import check_thresholds
 
 Category = Literal["math", "code", "science", "instruction", "multi_turn", "chat"]
 CATEGORIES: tuple[Category, ...] = ("math", "code", "science", "instruction", "multi_turn", "chat")
@@ -170,7 +171,7 @@ class Annotate:
 
 @dataclass(frozen=True, config=_STRICT)
 class Teacher:
-    """A model with its prompt and sampling; all of it but concurrency goes into sample ids."""
+    """A model with its prompt and sampling, which go into sample ids; two teachers must differ in them."""
 
     name: Name
     engine: Literal["transformers", "vllm", "openai"]
@@ -180,7 +181,8 @@ class Teacher:
     system: str | None
     suffix: dict[Category, str]
     """Text put after the last user turn, by category (R4 Fig. 3)."""
-    response_format: Literal["think_answer", "plain"]
+    response_format: Literal["think_answer", "think", "plain"]
+    """think_answer: both parts in tags; think: the thinking alone; plain: no tags."""
     temperature: Annotated[float, Field(ge=0)]
     top_p: Annotated[float, Field(gt=0, le=1)]
     max_tokens: dict[Category, Positive]
@@ -210,7 +212,7 @@ class Verify:
 
     math_extraction: Literal["boxed", "boxed_or_last_number"]
     timeout_seconds: Positive
-    """Deadline of one math, science or instruction check, counted from its start."""
+    """Deadline of one math or science check, counted from its start."""
     require_sandbox: bool
     max_tests: Positive
     """Tests run per response: 10 in R5 6.4."""
@@ -414,6 +416,15 @@ def _check_names(params: Params, where: str) -> None:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ParamsError(f"params: {where}: {block} has the name {twice[0]!r} twice; names must differ.")
+    check_thresholds(params.grade.thresholds, "grade.thresholds")
+    check_thresholds(params.distill.existing_thresholds, "distill.existing_thresholds")
+    for teacher in params.teachers:
+        unbounded = sorted(set(params.distill.samples) - set(teacher.max_tokens))
+        if unbounded:
+            raise ParamsError(
+                f"params: {where}: the teacher {teacher.name} has no max_tokens for {unbounded[0]}, of which "
+                f"distill.samples wants answers."
+            )
     for name, dataset in params.datasets.items():
         asked = dataset.ask.roles if dataset.ask else []
         missing = [role for role in (*dataset.pass_rates.values(), *asked) if role not in params.roles]

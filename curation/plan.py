@@ -50,10 +50,11 @@ def asked(params: Params) -> list[Asked]:
     """What all datasets ask, one row per dataset, teacher and category.
 
     Raises:
-        ParamsError: A role names neither a teacher nor a source's response tag.
+        ParamsError: A role names neither a teacher nor a source's response tag; two teachers are the same.
     """
     teachers = {teacher.name for teacher in params.teachers}
     _check_roles(params, teachers)
+    _check_digests(params)
     return [
         Asked(name, category, ask.samples or samples, ask.keep_existing)
         for ask in (dataset.ask for dataset in params.datasets.values())
@@ -158,7 +159,8 @@ def render(messages: Sequence[Mapping[str, str]], teacher: Teacher, category: Ca
     """
     turns = [(message["role"], message["content"]) for message in messages]
     own = [content for role, content in turns if role == "system"]
-    systems = ([teacher.system] if teacher.system else []) + own
+    # An empty system prompt is one: it keeps a chat template from putting its own.
+    systems = ([] if teacher.system is None else [teacher.system]) + own
     rest = [turn for turn in turns if turn[0] != "system"]
     suffix = teacher.suffix.get(category)
     if suffix:
@@ -210,6 +212,19 @@ def _expand(row: Mapping[str, Any], teacher: Teacher, version: str) -> list[dict
             }
         )
     return requests
+
+
+def _check_digests(params: Params) -> None:
+    """No two teachers give the same samples: their ids would be the same, too."""
+    for category in params.distill.samples:
+        seen: dict[str, str] = {}
+        for teacher in params.teachers:
+            other = seen.setdefault(teacher_digest(teacher, category), teacher.name)
+            if other != teacher.name:
+                raise ParamsError(
+                    f"params: the teachers {other} and {teacher.name} have the same model, revision, prompt and sampling "
+                    f"for {category}, so that their samples would have the same ids. Give one another revision."
+                )
 
 
 def _check_roles(params: Params, teachers: set[str]) -> None:

@@ -8,8 +8,7 @@ Checked here: that its values fit it, that its columns are there, that it forget
 docs/recipes.md shows one being written.
 """
 
-import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,13 +17,13 @@ import duckdb
 
 from curation.errors import DataError, ParamsError
 from curation.params import Dataset
+from curation.render import nearest
 from curation.tables import Relation
+from curation.thresholds import check_thresholds
 
 RECIPES = Path(__file__).parent / "recipes"
 COLUMNS = ("sample_id", "prompt_id", "config", "role", "figure", "reason", "evidence_id")
 """What a recipe returns for each candidate."""
-SCALES = {"math": 1.0, "code": 1.0, "science": 5.0, "instruction": 1.0, "multi_turn": 1.0, "chat": 1.0}
-"""Highest score of each category (R5 6.4)."""
 _TYPED = ", ".join(f"{name}::{'DOUBLE' if name == 'figure' else 'VARCHAR'} AS {name}" for name in COLUMNS)
 
 
@@ -47,7 +46,7 @@ def read_recipe(name: str) -> Recipe:
     path = Path(name) if own else RECIPES / f"{name}.sql"
     if not path.exists():
         names = [found.stem for found in sorted(RECIPES.glob("*.sql"))]
-        hint = "A path is read from the project's root." if own else nearest(name, names)
+        hint = "A path is read from the project's root." if own else f"{nearest(name, names)}."
         raise ParamsError(f"select: no recipe {name!r}: {path} is missing. {hint}")
     return Recipe(name, path, path.read_text(encoding="utf-8"))
 
@@ -87,31 +86,15 @@ def _values(block: Dataset, named: set[str], *, where: str, dataset: str) -> dic
     place = f"datasets.{dataset}.values"
     missing = sorted(named - set(block.values))
     if missing:
-        raise ParamsError(f"{where} reads ${missing[0]}, which {place} lacks; {nearest(missing[0], block.values)}")
+        raise ParamsError(
+            f"{where} reads ${missing[0]}, which {place} lacks; {nearest(missing[0], list(block.values))}."
+        )
     unread = sorted(set(block.values) - named - {"roles"})
     if unread:
-        raise ParamsError(f"{where} does not read {place}.{unread[0]}; {nearest(unread[0], named)}")
+        raise ParamsError(f"{where} does not read {place}.{unread[0]}; {nearest(unread[0], sorted(named))}.")
     if "thresholds" in named:
         check_thresholds(block.values["thresholds"], f"{place}.thresholds")
     return {name: _as_map(block.values[name]) for name in named}
-
-
-def check_thresholds(thresholds: object, place: str) -> None:
-    """Refuse thresholds that are no mapping, are of an unknown category, or lie outside the category's scale.
-
-    Raises:
-        ParamsError: Says which.
-    """
-    if not isinstance(thresholds, Mapping):
-        raise ParamsError(f"params: {place} must give a threshold by category, got {thresholds!r}.")
-    for category, threshold in thresholds.items():
-        if category not in SCALES:
-            raise ParamsError(f"params: {place} names the category {category!r}; {nearest(str(category), SCALES)}")
-        if not isinstance(threshold, int | float) or not 0 <= threshold < SCALES[category]:
-            raise ParamsError(
-                f"params: {place}.{category} is {threshold!r}; a score of {category} lies between 0 and "
-                f"{SCALES[category]:g}, and passes above its threshold."
-            )
 
 
 def _as_map(value: Any) -> Any:
@@ -146,9 +129,3 @@ def _check_chosen(recipe: str, dataset: str, key: str, con: duckdb.DuckDBPyConne
                 f"select {dataset}: the recipe {recipe} {fault} {found[1]} ({found[0]:,} such; {num_candidates:,} "
                 f"candidates, {num_rows:,} rows). See docs/recipes.md."
             )
-
-
-def nearest(name: str, allowed: Collection[str]) -> str:
-    """The end of a sentence about a wrong name."""
-    near = difflib.get_close_matches(name, allowed, n=1)
-    return f"did you mean {near[0]}?" if near else f"there is: {', '.join(sorted(allowed)) or 'none'}."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 # Response format of the reports (R4 Fig. 3; R7 5.1.3): the blocks in this order, white space between.
 _THINK_ANSWER = re.compile(r"\A\s*<think>(.*?)</think>\s*<answer>(.*?)</answer>\s*\Z", re.DOTALL)
+_THINK = re.compile(r"\A\s*<think>(.*?)</think>(.*)\Z", re.DOTALL)
 _CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W_]+(?:['\u2019][^\W_]+)*")
 
@@ -22,8 +23,9 @@ class Parts:
 def split_response(text: str, response_format: str) -> Parts:
     """Split a teacher's text by its response format.
 
-    Text that does not follow `think_answer` is all answer, and not well formed. A `plain`
-    text is all answer, well formed where it is not empty.
+    `think_answer` wants both parts in tags, `think` the thinking alone, with the answer after it. Text
+    that does not follow is all answer, and not well formed. A `plain` text is all answer, well formed where
+    it is not empty.
 
     Example:
         >>> split_response("<think>2+2</think> <answer>4</answer>", "think_answer")
@@ -31,7 +33,7 @@ def split_response(text: str, response_format: str) -> Parts:
     """
     if response_format == "plain":
         return Parts(None, text, bool(text.strip()))
-    match = _THINK_ANSWER.match(text)
+    match = (_THINK if response_format == "think" else _THINK_ANSWER).match(text)
     if match is None or "<think>" in match[1] or "<answer>" in match[2]:
         return Parts(None, text, False)
     return Parts(match[1], match[2], bool(match[1].strip() and match[2].strip()))

@@ -26,7 +26,7 @@ from curation.grade import create_passed
 from curation.layouts.named import layout_of
 from curation.params import Dataset, Params
 from curation.progress import say
-from curation.recipe import nearest
+from curation.render import nearest
 from curation.stage import DATA, Run, run_stage
 from curation.tables import Relation
 from schemas.drops import DROPS
@@ -238,7 +238,9 @@ def _check_names(params: Params) -> None:
     for key, bounds in vars(params.validate).items():
         for name in bounds:
             if name not in params.datasets:
-                raise ParamsError(f"validate: {key} names the dataset {name!r}; {nearest(name, params.datasets)}")
+                raise ParamsError(
+                    f"validate: {key} names the dataset {name!r}; {nearest(name, list(params.datasets))}."
+                )
 
 
 if __name__ == "__main__":

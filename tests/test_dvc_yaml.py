@@ -11,9 +11,9 @@ PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE["stages"].items()}
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 
-# Modules through which rows pass unchanged: reading, writing, accounts, errors. A change there that changes
+# Modules through which rows pass unchanged: reading, writing, accounts, sentences. A change there that changes
 # rows is a change of the tables' contract, and schemas/ says so.
-PLUMBING = {"errors", "execute", "memo", "params", "places", "progress", "stage", "tables"}
+PLUMBING = {"errors", "execute", "memo", "params", "places", "progress", "render", "stage", "tables"}
 
 
 def imported(module: Path) -> set[str]:

@@ -79,7 +79,7 @@ class EngineSettings:
     template_arguments: dict[str, Any] = Field(default_factory=dict)
     """What the chat template reads beside the messages, such as enable_thinking."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """transformers, vllm: auto is float32 on a CPU and bfloat16 on a GPU."""
+    """transformers: auto is float32 on a CPU and bfloat16 on a GPU; vllm: what the model says."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """transformers: auto takes a GPU where there is one."""
     batch_size: Positive = 64
@@ -106,6 +106,9 @@ def engine_settings(
     Raises:
         ParamsError: An option is unknown or its value is not allowed.
     """
+    fixed = {"engine", "model", "revision", "endpoint"} & set(options)
+    if fixed:
+        raise ParamsError(f"engine {engine} for {model}: {min(fixed)} stands in engine_options; set it beside them.")
     values = {"engine": engine, "model": model, "revision": revision, "endpoint": endpoint, **options}
     try:
         return TypeAdapter(EngineSettings).validate_python(values)

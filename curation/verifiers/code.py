@@ -23,7 +23,7 @@ from typing import Any
 from curation.verifiers.sandbox import Job, Limits, Outcome, SandboxError, run
 from curation.verifiers.verdict import Task, Verdict
 
-VERSION = f"1, Python {sys.version_info.major}.{sys.version_info.minor}"
+VERSION = f"2, Python {sys.version_info.major}.{sys.version_info.minor}"
 DETAIL_CHARS = 300
 """How much of a value or text is kept as evidence."""
 FENCED = re.compile(

@@ -132,6 +132,7 @@ def _verify_code(tasks: Sequence[Task], params: Verify, processes: int) -> list[
         wall_seconds=params.code_wall_seconds,
         cpu_seconds=params.code_wall_seconds,
         memory_mb=params.code_memory_mb,
+        total_seconds=params.code_wall_seconds * params.max_tests,
     )
     with ThreadPoolExecutor(processes or cpu_count() or 1) as pool:
         return list(pool.map(lambda task: code.verify_code(task, limits, max_tests=params.max_tests), tasks))

@@ -1,6 +1,7 @@
 """Params are complete, known and in range, or refused in one sentence."""
 
 import copy
+import re
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,27 @@ def test_broken_files_are_refused(tmp_path, text, sentence):
 def test_no_file_says_how_to_make_one(tmp_path):
     with pytest.raises(ParamsError, match="curate init"):
         params.load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        (("grade", "thresholds", "math"), 1.5, "grade.thresholds.math is 1.5; a score of math lies between 0 and 1"),
+        (
+            ("grade", "thresholds", "science"),
+            5,
+            "grade.thresholds.science is 5.0; a score of science lies between 0 and 5",
+        ),
+        (("grade", "thresholds", "chat"), -1, "grade.thresholds.chat is -1.0"),
+        (("teachers", 0, "max_tokens", "math"), None, "smollm2-plain has no max_tokens for math"),
+    ],
+)
+def test_values_that_do_not_fit_each_other_are_told(raw, place, value, sentence):
+    block = raw
+    for key in place[:-1]:
+        block = block[key]
+    block[place[-1]] = value
+    if value is None:
+        del block[place[-1]]
+    with pytest.raises(ParamsError, match=re.escape(sentence)):
+        params.parse(raw, where="params.yaml")

@@ -130,6 +130,16 @@ def test_a_role_that_names_neither_teacher_nor_tag_is_told():
         plan.asked(wrong)
 
 
+def test_two_teachers_that_would_give_the_same_samples_are_told():
+    twin = replace(PLAIN, name="twin")
+    with pytest.raises(ParamsError, match="smollm2-plain and twin have the same model"):
+        plan.asked(replace(PARAMS, teachers=[PLAIN, REPORTS, twin]))
+
+
+def test_an_empty_system_prompt_is_one():
+    assert plan.render([{"role": "user", "content": "1 + 1?"}], replace(PLAIN, system=""), "code")[0] == ("system", "")
+
+
 def test_system_prompt_comes_first_and_suffix_last():
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1 + 1?"}]
     system, user = plan.render(messages, REPORTS, "math")

@@ -227,11 +227,11 @@ def test_candidates_hold_roles_flags_and_figures_but_no_text(con, params):
 
 # Each: changes of the dataset, the recipe's SQL (null: the packaged one), the error, what its sentence says.
 WRONG = [
-    ({"values": {"roles": ["large"], "keep_unverified": True, "keep_medium": 1}}, None, ParamsError, r"reads \$keep_easy, .* lacks; did you mean"),
-    ({"values": {**VALUES, "keep_esay": 1}}, None, ParamsError, "does not read datasets.mine.values.keep_esay; did you mean keep_easy"),
-    ({"values": {"roles": ["lage"]}}, None, ParamsError, "names 'lage'; did you mean large"),
+    ({"values": {"roles": ["large"], "keep_unverified": True, "keep_medium": 1}}, None, ParamsError, r"reads \$keep_easy, .* lacks; nearest: "),
+    ({"values": {**VALUES, "keep_esay": 1}}, None, ParamsError, "does not read datasets.mine.values.keep_esay; nearest: keep_easy"),
+    ({"values": {"roles": ["lage"]}}, None, ParamsError, "names 'lage'; nearest: large"),
     ({"values": {}}, None, ParamsError, "lacks roles"),
-    ({"recipe": "am_40n"}, None, ParamsError, "did you mean am_40m"),
+    ({"recipe": "am_40n"}, None, ParamsError, "nearest: am_40m"),
     ({"splits": {"train": 0.5}}, None, ParamsError, "add up to 0.5"),
     ({"allow_empty": False}, "SELECT {all}, 'bad' AS reason, NULL AS evidence_id FROM candidates", DataError, r"keeps no candidate \(bad 1\)"),
     ({}, "SELECT {all}, NULL AS reason, NULL AS evidence_id FROM candidate", ParamsError, "candidate"),

@@ -32,6 +32,12 @@ def test_text_that_breaks_the_format_is_all_answer(text):
     assert (parts.reasoning, parts.answer, parts.well_formed) == (None, text, False)
 
 
+def test_what_stands_after_the_thinking_is_the_answer_of_the_format_think():
+    parts = split_response("<think>2 + 2</think>\n4", "think")
+    assert (parts.reasoning, parts.answer, parts.well_formed) == ("2 + 2", "\n4", True)
+    assert split_response("<think>2 + 2", "think") == split_response("<think>2 + 2", "think_answer")
+
+
 def test_empty_parts_are_not_well_formed():
     assert not split_response("<think> </think><answer>4</answer>", "think_answer").well_formed
     assert not split_response(" \n", "plain").well_formed

@@ -288,4 +288,4 @@ def test_bounds_of_a_dataset_that_is_not_there_are_told(tiny_project, capsys):
     change({"am-14m": 500})
     assert main([]) == 1
     told = capsys.readouterr().err
-    assert "error: validate: rows_min names the dataset 'am-14m'; did you mean am-1-4m?" in told
+    assert "error: validate: rows_min names the dataset 'am-14m'; nearest: am-1-4m" in told

@@ -29,6 +29,11 @@ def test_what_is_wrong_in_options_is_said(options, sentence):
         of(**options)
 
 
+def test_options_cannot_stand_in_for_the_model_that_names_the_samples():
+    with pytest.raises(ParamsError, match="model stands in engine_options"):
+        engine_settings(engine="vllm", model="a", revision=None, endpoint=None, options={"model": "b"})
+
+
 def test_an_engine_of_an_endpoint_wants_one():
     with pytest.raises(ParamsError, match="no endpoint"):
         open_engine(of(engine="openai"))
