@@ -114,6 +114,21 @@ def plan(args: argparse.Namespace) -> int:
     return 0
 
 
+def select(args: argparse.Namespace) -> int:
+    """Show what a dataset would gain and lose under other values, before anything is written.
+
+    The recipe runs over the stored tables, once under params.yaml and once under the changed values. A
+    value of the recipe is select.NAME; given one number, a mapping by category takes it for all.
+
+    Example:
+        curate select am-40m-stage1 --set select.cv_min=0.1
+    """
+    from curation.what_if import what_if
+
+    print(what_if(args.dataset, args.set).report())
+    return 0
+
+
 def init(args: argparse.Namespace) -> int:
     """Make a new project for sources of your own.
 
@@ -169,6 +184,13 @@ def _plan_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
 
 
+def _select_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", metavar="DATASET", help="name of the dataset in params.yaml")
+    parser.add_argument(
+        "--set", metavar="PATH=VALUE", action="append", required=True, help="may be given several times"
+    )
+
+
 def _init_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="a new or an empty folder")
     parser.add_argument(
@@ -218,6 +240,7 @@ VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.Argum
     (schema, _schema_arguments),
     (profile, _profile_arguments),
     (plan, _plan_arguments),
+    (select, _select_arguments),
     (init, _init_arguments),
 )
 

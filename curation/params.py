@@ -352,6 +352,12 @@ def load(path: Path = Path("params.yaml")) -> Params:
     return parse(raw, where=str(path))
 
 
+def dump(params: Params) -> dict[str, Any]:
+    """Params as plain values, as `parse` takes them."""
+    values: dict[str, Any] = TypeAdapter(Params).dump_python(params, mode="json")
+    return values
+
+
 def parse(raw: Any, *, where: str) -> Params:
     """Check params that were read already; `where` names them in errors."""
     try:

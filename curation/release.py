@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter
 
 from curation import hashing, tables
+from curation import params as params_module
 from curation.card import card
 from curation.layouts.layout import quoted
 from curation.layouts.named import layout_of
@@ -138,7 +138,7 @@ def _file(root: Path, path: Path) -> dict[str, Any]:
 
 def _params_behind(params: Params, dataset: str) -> dict[str, Any]:
     """The params that decide a dataset's rows, as plain values."""
-    values: dict[str, Any] = TypeAdapter(Params).dump_python(params, mode="json")
+    values = params_module.dump(params)
     kept = {
         name: block for name, block in values.items() if name not in ("resources", "datasets", "validate", "release")
     }

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from curation import tables
 from curation.candidates import Curated, build_candidates, build_prompt_candidates
 from curation.errors import DataError, ParamsError
 from curation.grade import create_passed
@@ -27,7 +28,7 @@ from curation.layouts.named import layout_of
 from curation.params import Dataset, Params
 from curation.progress import say
 from curation.recipe import read_recipe, run_recipe
-from curation.stage import Run, run_stage
+from curation.stage import DATA, Run, run_stage
 from curation.tables import Relation, count
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
@@ -190,18 +191,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_stage("select", _run, dataset=parser.parse_args(argv).dataset)
 
 
+def read_curated(con: duckdb.DuckDBPyConnection) -> Curated:
+    """The tables that a selection reads, as the stages wrote them."""
+    return Curated(
+        prompts=tables.read(con, DATA / "annotate" / PROMPTS.name, PROMPTS),
+        annotations=tables.read(con, DATA / "annotate" / ANNOTATIONS.name, ANNOTATIONS),
+        responses=tables.read(con, DATA / "distill" / RESPONSES.name, RESPONSES),
+        verdicts=tables.read(con, DATA / "verify" / VERDICTS.name, VERDICTS),
+        scores=tables.read(con, DATA / "score" / SCORES.name, SCORES),
+        score_drops=tables.read(con, DATA / "score" / DROPS.name, DROPS),
+        grades=tables.read(con, DATA / "grade" / GRADES.name, GRADES),
+    )
+
+
 def _run(run: Run) -> None:
     assert run.dataset is not None
-    curated = Curated(
-        prompts=run.read("annotate", PROMPTS),
-        annotations=run.read("annotate", ANNOTATIONS),
-        responses=run.read("distill", RESPONSES),
-        verdicts=run.read("verify", VERDICTS),
-        scores=run.read("score", SCORES),
-        score_drops=run.read("score", DROPS),
-        grades=run.read("grade", GRADES),
-    )
-    result = select(curated, run.params, dataset=run.dataset, con=run.con)
+    result = select(read_curated(run.con), run.params, dataset=run.dataset, con=run.con)
     run.write(SELECTIONS, result.kept)
     run.write_drops(result.dropped)
     run.write_json("configs.json", result.configs)
