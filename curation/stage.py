@@ -126,7 +126,9 @@ def run_stage(stage: str, body: Callable[[Run], None], *, dataset: str | None = 
         params = params_module.load()
         if dataset is not None and dataset not in params.datasets:
             raise DataError(f"{stage}: no dataset {dataset!r} in params (has: {', '.join(params.datasets)})")
-        shutil.rmtree(part, ignore_errors=True)
+        # A killed run leaves both behind.
+        for folder in (part, Path(f"{part}.spill")):
+            shutil.rmtree(folder, ignore_errors=True)
         part.mkdir(parents=True)
         con = tables.connect(memory_gb=params.resources.memory_gb, processes=params.resources.processes)
         con.execute(f"SET temp_directory = '{part}.spill'")

@@ -80,6 +80,18 @@ def test_the_former_output_stands_until_the_new_one_is_whole(project):
     assert (project / "data/clean/counts.json").exists()
 
 
+def test_what_a_killed_run_left_behind_is_in_nobodys_way(project):
+    for name in (".clean.part/half", ".clean.part.spill/hashes"):
+        (project / "data" / name).mkdir(parents=True)
+
+    def spill(run):
+        run.scratch("hashes")
+        keep_two_of_three(run)
+
+    assert run_stage("clean", spill) == 0
+    assert sorted(path.name for path in (project / "data").iterdir()) == ["clean"]
+
+
 def test_an_unknown_dataset_is_named_with_those_there_are(project, capsys):
     assert run_stage("select", keep_two_of_three, dataset="am-2m") == 1
     assert "no dataset 'am-2m' in params (has: am-1-4m, am-40m," in capsys.readouterr().err
