@@ -23,7 +23,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from curation.hashing import digest
 from curation.params import Annotate
+from curation.similarity.wording import names
 from curation.stage import Run, run_stage
 from curation.tables import BATCH_ROWS, Relation, count
 from curation.text import prompt_text, words
@@ -148,6 +150,20 @@ def difficulty(category: str, text: str) -> str:
     return DIFFICULTIES[min((points + (category == "code")) // 2 + (points > 0), 4)]
 
 
+def group_id(text: str) -> str:
+    """Hash of the words of a prompt, its numbers and names masked: what one template makes is one group.
+
+    Such prompts are near-duplicates that deduplicate keeps, as their answers differ; one split holds them all.
+
+    Example:
+        >>> group_id("Tom has 3 apples and Ann has 12.") == group_id("Tom has 7 apples and Eve has 1.")
+        True
+    """
+    masked = {name.lower() for name in names(text)}
+    kept = ("0" if any(map(str.isdigit, word)) else "_" if word in masked else word for word in words(text))
+    return digest("group", " ".join(kept))
+
+
 def unverifiable(text: str, params: Annotate) -> tuple[str, float | None, str] | None:
     """Reason, figure and detail why a math prompt has no one answer to compare; None where it has.
 
@@ -188,6 +204,7 @@ def _decision(row: Mapping[str, Any], params: Annotate) -> dict[str, Any]:
     reason, figure, detail = found or (None, None, None)
     return {
         "prompt_id": row["prompt_id"],
+        "group_id": group_id(text),
         "label": label(row["category"], text),
         "difficulty": difficulty(row["category"], text),
         "annotator": params.annotator,

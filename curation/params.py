@@ -288,6 +288,8 @@ class Dataset:
     layout: Literal["am_1_4m", "am_40m", "am_multi_teacher", "am_difficulty_rl", "am_rl", "am_preference", "am_answers"]
     """Released row's shape, in schemas/."""
     splits: dict[Literal["train", "validation", "test"], Share]
+    split_by: Literal["prompt", "group"]
+    """What is drawn for a split: each prompt, or each group of prompts that differ in numbers and names only."""
     pass_rates: dict[str, str] = Field(default_factory=dict)
     """am_40m, am_difficulty_rl: name of the column pass_rate_<name> -> role."""
     allow_empty: bool = False

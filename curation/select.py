@@ -77,17 +77,11 @@ def select(curated: Curated, params: Params, *, dataset: str, con: duckdb.DuckDB
     build(curated, params, dataset=dataset, recipe=recipe.sql, con=con)
     run_recipe(recipe, block, dataset=dataset, unit=unit, con=con)
     _leave_out(con, f"{unit}_id")
-    kept = (
-        con.table("chosen")
-        .filter("reason IS NULL")
-        .project(
-            f"'{dataset}' AS dataset, config, sample_id, prompt_id, role, {_split(block, dataset)} AS split, figure"
-        )
-    )
     num_dropped = dict(con.sql("SELECT reason, count(*) FROM left_out GROUP BY reason ORDER BY reason").fetchall())
     num_candidates = count(con.table("candidates"))
     if not block.allow_empty and num_candidates == sum(num_dropped.values()):
         raise DataError(_empty_sentence(dataset, num_dropped))
+    kept = _kept(con, curated.annotations, block, dataset)
     return Selected(kept, _drops(con, unit), num_candidates, num_dropped, _configs(con))
 
 
@@ -158,13 +152,26 @@ def _configs(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
     return configs
 
 
-def _split(block: Dataset, dataset: str) -> str:
-    """SQL of a prompt's split: by its own draw, so that it stays where it is when other rows come."""
+def _kept(con: duckdb.DuckDBPyConnection, annotations: Relation, block: Dataset, dataset: str) -> Relation:
+    """Rows of `selections`; the groups of prompts are only looked up where there is something to split."""
+    grouped = block.split_by == "group" and len(block.splits) > 1
+    split = _split(block, dataset, grouped=grouped)
+    return con.sql(
+        f"""
+        SELECT '{dataset}' AS dataset, config, sample_id, prompt_id, role, {split} AS split, figure
+        FROM chosen {"JOIN annotations USING (prompt_id)" if grouped else ""}
+        WHERE reason IS NULL
+        """
+    )
+
+
+def _split(block: Dataset, dataset: str, *, grouped: bool) -> str:
+    """SQL of a split: by the draw of the prompt or its group, so that it stays where it is when other rows come."""
     total = sum(block.splits.values())
     if abs(total - 1) > 1e-9:
         raise ParamsError(f"select: the shares of datasets.{dataset}.splits add up to {total:g}, wanted 1.")
     test, validation = block.splits.get("test", 0), block.splits.get("validation", 0)
-    own_draw = "draw('split/' || prompt_id)"
+    own_draw = f"draw('split/' || {'group_id' if grouped else 'prompt_id'})"
     return (
         f"CASE WHEN {own_draw} < {test} THEN 'test' WHEN {own_draw} < {test + validation} THEN 'validation' "
         f"ELSE 'train' END"

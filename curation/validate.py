@@ -29,6 +29,7 @@ from curation.progress import say
 from curation.render import nearest
 from curation.stage import DATA, Run, run_stage
 from curation.tables import Relation
+from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.prompts import PROMPTS
 from schemas.scores import SCORES
@@ -47,6 +48,7 @@ class Selected:
     dropped_share: float | None
     """Candidates that the selection dropped, as a share; null without candidates."""
     prompts: Relation
+    annotations: Relation
     verdicts: Relation
     scores: Relation
     contaminated: Relation
@@ -76,7 +78,7 @@ def validate(
     suites = [SUITES / "rows.json", *([SUITES / "samples.json"] if unit == "sample" else [])]
     suites += [own_suite] if own_suite.exists() else []
     findings: dict[str, Finding] = {}
-    for frame in _frames(row_frame(selected).to_arrow_reader(FRAME_ROWS)):
+    for frame in _frames(row_frame(selected, block).to_arrow_reader(FRAME_ROWS)):
         for suite in suites:
             for found in judge.judge(frame, suite, dataset=dataset, id_column=f"{unit}_id", parameters=parameters):
                 findings[found.id] = _add(findings.get(found.id), found)
@@ -110,13 +112,14 @@ def _parameters(params: Params, dataset: str) -> Mapping[str, Any]:
     }
 
 
-def row_frame(selected: Selected) -> Relation:
+def row_frame(selected: Selected, block: Dataset) -> Relation:
     """Scalars of every selected row, with counts over the whole dataset, ordered by ids."""
     selections, prompts, verdicts = selected.selections, selected.prompts, selected.verdicts
-    scores, contaminated = selected.scores, selected.contaminated
+    scores, contaminated, annotations = selected.scores, selected.contaminated, selected.annotations
+    drawn = f"{block.split_by}_id"
     return selections.query(
         "selections",
-        """
+        f"""
         WITH copies AS (
             SELECT config, prompt_id, sample_id, count(*) AS copies FROM selections GROUP BY ALL
         ),
@@ -125,17 +128,25 @@ def row_frame(selected: Selected) -> Relation:
                 count(DISTINCT sample_id) AS responses_of_prompt
             FROM selections GROUP BY prompt_id
         ),
+        of_drawn AS (
+            SELECT annotations.{drawn}, count(DISTINCT split) AS splits_of_group
+            FROM selections JOIN annotations USING (prompt_id)
+            GROUP BY annotations.{drawn}
+        ),
         overlapping AS (SELECT DISTINCT prompt_id FROM contaminated)
         SELECT selections.sample_id, selections.prompt_id, selections.split, prompts.category, verdicts.status,
             verdicts.score / CASE prompts.category WHEN 'science' THEN 5 ELSE 1 END AS score_share,
             passed(prompts.category, verdicts.score) AS passed,
             scores.kept AS rules_kept, scores.answer_tokens,
             copies.copies, of_prompt.splits_of_prompt, of_prompt.responses_of_prompt,
+            coalesce(of_drawn.splits_of_group, 1) AS splits_of_group,
             overlapping.prompt_id IS NOT NULL AS contaminated
         FROM selections
         JOIN copies ON copies.config = selections.config AND copies.prompt_id = selections.prompt_id
             AND copies.sample_id IS NOT DISTINCT FROM selections.sample_id
         JOIN of_prompt ON of_prompt.prompt_id = selections.prompt_id
+        LEFT JOIN annotations ON annotations.prompt_id = selections.prompt_id
+        LEFT JOIN of_drawn ON of_drawn.{drawn} = annotations.{drawn}
         LEFT JOIN prompts ON prompts.prompt_id = selections.prompt_id
         LEFT JOIN verdicts ON verdicts.sample_id = selections.sample_id
         LEFT JOIN scores ON scores.sample_id = selections.sample_id
@@ -149,22 +160,24 @@ def figure_frame(selected: Selected, block: Dataset) -> Relation:
     """One row: `rows`, `dropped_share` of the candidates, `split_deviation`, which is null without rows.
 
     The deviation of a split is how many prompts more or less it has than its share in params, less one,
-    in standard deviations of a draw of so many prompts; of the splits, the largest counts.
+    in standard deviations of a draw of so many prompts; of the splits, the largest counts. Where groups
+    of prompts are drawn, they count instead.
     """
-    selections = selected.selections
+    selections, annotations = selected.selections, selected.annotations
+    drawn = f"{block.split_by}_id"
     shares = ", ".join(f"('{split}', {share}::DOUBLE)" for split, share in block.splits.items())
     return selections.query(
         "selections",
         f"""
         WITH wanted(split, share) AS (VALUES {shares}),
-        prompt_splits AS (SELECT DISTINCT prompt_id, split FROM selections),
+        drawn_splits AS (SELECT DISTINCT {drawn}, split FROM selections JOIN annotations USING (prompt_id)),
         deviations AS (
-            SELECT greatest(abs(count(prompt_id) - num_prompts * any_value(share)) - 1, 0)
-                / greatest(sqrt(any_value(share) * (1 - any_value(share)) * num_prompts), 1e-9) AS deviation
+            SELECT greatest(abs(count({drawn}) - num_drawn * any_value(share)) - 1, 0)
+                / greatest(sqrt(any_value(share) * (1 - any_value(share)) * num_drawn), 1e-9) AS deviation
             FROM wanted
-            CROSS JOIN (SELECT nullif(count(*), 0) AS num_prompts FROM prompt_splits)
-            LEFT JOIN prompt_splits USING (split)
-            GROUP BY split, num_prompts
+            CROSS JOIN (SELECT nullif(count(*), 0) AS num_drawn FROM drawn_splits)
+            LEFT JOIN drawn_splits USING (split)
+            GROUP BY split, num_drawn
         )
         SELECT
             (SELECT count(*) FROM selections) AS rows,
@@ -209,6 +222,7 @@ def _run(run: Run) -> None:
     _check_names(run.params)
     shared = {
         "prompts": run.read("annotate", PROMPTS),
+        "annotations": run.read("annotate", ANNOTATIONS),
         "verdicts": run.read("verify", VERDICTS),
         "scores": run.read("score", SCORES),
         "contaminated": run.read("decontaminate", DROPS),

@@ -10,6 +10,11 @@ ANNOTATIONS = Table(
     key=("prompt_id",),
     columns=(
         Column("prompt_id", pa.string(), "Prompt that was labelled."),
+        Column(
+            "group_id",
+            pa.string(),
+            "Hash of the prompt's words with numbers and names masked; prompts that share it share a split.",
+        ),
         Column("label", pa.string(), "Task label out of Magpie's twelve (papers 12.1)."),
         Column("difficulty", pa.string(), "very easy, easy, medium, hard or very hard (R1 2.3 step 3)."),
         Column("annotator", pa.string(), "rules, or the teacher that labelled it."),

@@ -88,7 +88,7 @@ def _grade(answered: Row, teacher: str, counts: tuple[int, int, int], pass_rate:
 
 def _annotation(labelled: Row, label: str) -> Row:
     fixed = {"difficulty": "easy", "annotator": "rules", "num_turns": 1, "length_words": 13, "verifiable": True}
-    return {"prompt_id": labelled["prompt_id"], "label": label, **fixed}
+    return {"prompt_id": labelled["prompt_id"], "group_id": digest("group", label), "label": label, **fixed}
 
 
 def _released(sample: Row) -> Row:

@@ -103,7 +103,7 @@ def curated(samples: Sequence[Sample], con) -> Curated:
     fixed = {"record_id": "r", "source": "x", "source_row": "1", "language": "en", "licence": "MIT", "priority": 1}
     asked = [{**fixed, "prompt_id": f"p{p}", "category": CATEGORIES[p % 4], "messages": []} for p in prompts]
     labels = {"label": "Math", "annotator": "rules", "num_turns": 1, "length_words": 3, "verifiable": True}
-    labelled = [{**labels, "prompt_id": f"p{p}", "difficulty": "hard"} for p in prompts]
+    labelled = [{**labels, "prompt_id": f"p{p}", "group_id": f"g{p % 3}", "difficulty": "hard"} for p in prompts]
     verdict_rows = tables.from_rows(con, verdicts, VERDICTS)
     return Curated(
         prompts=tables.from_rows(con, asked, PROMPTS),
@@ -123,7 +123,9 @@ Fates = dict[tuple[str, str | None], tuple[str | None, str | None]]
 def fates(samples: Sequence[Sample], recipe: str, values: dict, con, layout: str = "am_40m") -> Fates:
     """What a recipe makes of samples; a prompt dropped as a whole stands for its candidates."""
     ask = Ask(roles=["small"], samples=1, keep_existing=False)
-    block = Dataset(recipe=recipe, values=values, ask=ask, layout=layout, splits=SPLITS, allow_empty=True)
+    block = Dataset(
+        recipe=recipe, values=values, ask=ask, layout=layout, splits=SPLITS, split_by="prompt", allow_empty=True
+    )
     params: Params = replace(
         params_module.load(),
         seed=SEED,

@@ -33,7 +33,9 @@ ASK = Ask(roles=["small"], samples=1, keep_existing=False)
 
 def dataset(recipe="am_1_4m", **changes) -> Dataset:
     values = VALUES if recipe == "am_1_4m" else {"roles": ["large", "small"]}
-    block = Dataset(recipe=recipe, values=values, ask=ASK, layout="am_40m", splits=SPLITS, allow_empty=True)
+    block = Dataset(
+        recipe=recipe, values=values, ask=ASK, layout="am_40m", splits=SPLITS, split_by="prompt", allow_empty=True
+    )
     return replace(block, **changes)
 
 
@@ -114,7 +116,9 @@ def curated(samples, con) -> Curated:
     fixed = {"record_id": "r", "source": "x", "source_row": "1", "category": "math", "language": "en", "licence": "MIT"}
     asked = [{**fixed, "prompt_id": f"p{p}", "messages": [], "priority": 1} for p in prompts]
     labels = {"label": "Math", "annotator": "rules", "num_turns": 1, "length_words": 3, "verifiable": True}
-    labelled = [{**labels, "prompt_id": f"p{p}", "difficulty": DIFFICULTIES[p % 4]} for p in prompts]
+    labelled = [
+        {**labels, "prompt_id": f"p{p}", "group_id": f"g{p % 3}", "difficulty": DIFFICULTIES[p % 4]} for p in prompts
+    ]
     verdict_rows = tables.from_rows(con, verdicts, VERDICTS)
     return Curated(
         prompts=tables.from_rows(con, asked, PROMPTS),
@@ -196,6 +200,17 @@ def test_a_prompt_has_one_split_and_keeps_it_when_rows_are_added(con, params, sa
     assert {name: many[name]["split"] for name in few} == {name: row["split"] for name, row in few.items()}
     splits = {(row["prompt_id"], row["split"]) for row in many.values()}
     assert len(splits) == len({prompt for prompt, _ in splits})
+
+
+def test_prompts_of_a_group_share_a_split_where_groups_are_drawn(con, params):
+    samples = [Sample(index, index, "big", 1.0, None) for index in range(60)]
+    kept, _ = selected(samples, params, con, dataset("am_40m", split_by="group"))
+    splits = {(sample.prompt % 3, kept[sample.id]["split"]) for sample in samples}
+    assert splits == {(group, split_of(draw(f"split/g{group}"))) for group in range(3)}
+
+
+def split_of(own_draw):
+    return "test" if own_draw < SPLITS["test"] else "validation" if own_draw < 0.5 else "train"
 
 
 def test_splits_follow_the_shares(con, params):

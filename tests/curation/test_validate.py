@@ -16,6 +16,7 @@ from curation.expectations import Judge
 from curation.hashing import digest
 from curation.params import Validate
 from curation.validate import Selected, main, report_markdown, validate
+from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.prompts import PROMPTS
 from schemas.scores import SCORES
@@ -26,6 +27,7 @@ GOOD = [("apples", "math", 1.0), ("bees", "science", 5.0), ("cats", "chat", None
 TABLES = {
     "selections": SELECTIONS,
     "prompts": PROMPTS,
+    "annotations": ANNOTATIONS,
     "verdicts": VERDICTS,
     "scores": SCORES,
     "contaminated": DROPS,
@@ -55,6 +57,16 @@ def sample_rows(name, category, score, prompt=None):
     status = "unverified" if score is None else "verified"
     return {
         "selections": {**ids, "dataset": "demo", "config": "default", "role": "response", "split": "train"},
+        "annotations": {
+            "prompt_id": ids["prompt_id"],
+            "group_id": digest("group", prompt or name),
+            "label": "Math",
+            "difficulty": "easy",
+            "annotator": "rules",
+            "num_turns": 1,
+            "length_words": 2,
+            "verifiable": True,
+        },
         "prompts": {**told, "record_id": digest("record", name), "prompt_id": ids["prompt_id"], "category": category},
         "verdicts": {
             **ids,
@@ -107,7 +119,7 @@ def straddling(rows):
 def add(rows, name, *columns, **keywords):
     """Add a sample; the prompt's row stays the one that is there."""
     for table, row in sample_rows(name, *columns, **keywords).items():
-        if table != "prompts":
+        if table not in ("prompts", "annotations"):
             rows[table][name] = row
 
 
@@ -151,11 +163,19 @@ def second_response(rows):
     add(rows, "apples-again", "math", 1.0, prompt="apples")
 
 
+def straddling_group(rows):
+    add(rows, "figs", "math", 1.0, prompt="figs")
+    rows["prompts"]["figs"] = sample_rows("figs", "math", 1.0)["prompts"]
+    rows["annotations"]["figs"] = {**rows["annotations"]["apples"], "prompt_id": prompt_id("figs")}
+    rows["selections"]["figs"]["split"] = "test"
+
+
 # A fault, the expectations of am-1-4m and of am-40m that it breaks, and the row that the sentence names.
 FAULTS = [
     (bad_id, {"samples/sample_id"}, {"samples/sample_id"}, "Apples (Apples)"),
     (unknown_split, {"rows/split"}, {"rows/split"}, f"{sample_id('apples')} (dev)"),
-    (straddling, {"rows/splits_of_prompt", "am_1_4m/responses_of_prompt"}, {"rows/splits_of_prompt"}, f"{sample_id('apples')} (2)"),
+    (straddling_group, {"rows/splits_of_group"}, {"rows/splits_of_group"}, f"{sample_id('apples')} (2)"),
+    (straddling, {"rows/splits_of_group", "rows/splits_of_prompt", "am_1_4m/responses_of_prompt"}, {"rows/splits_of_group", "rows/splits_of_prompt"}, f"{sample_id('apples')} (2)"),
     (duplicate, {"rows/copies"}, {"rows/copies"}, f"{sample_id('apples')} (2)"),
     (unknown_prompt, {"rows/category"}, {"rows/category"}, f"{sample_id('apples')} (null)"),
     (without_verdict, {"samples/status"}, {"samples/status"}, f"{sample_id('apples')} (null)"),

@@ -31,7 +31,14 @@ def relations(con):
         {**fixed, "record_id": "r2", "prompt_id": "p2", "category": "code", "tests": TESTS},
     ]
     turns = {"messages": [{"role": "user", "content": "3 + 4?"}]}
-    labels = {"label": "Math", "difficulty": "easy", "annotator": "rules", "num_turns": 1, "length_words": 2}
+    labels = {
+        "group_id": "g",
+        "label": "Math",
+        "difficulty": "easy",
+        "annotator": "rules",
+        "num_turns": 1,
+        "length_words": 2,
+    }
     flags = {"well_formed": True, "language_mixed": False, "boxed": False, "repetition": 1, "frequent_ngrams": 0}
     scored = {**flags, "reasoning_tokens": 2, "answer_tokens": 3, "kept": True, "perplexity": 1.5}
     judged = {"category": "math", "verifier": "math", "version": "1", "status": "verified"}
