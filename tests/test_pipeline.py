@@ -27,6 +27,7 @@ def make_project(folder: Path, home: Path) -> Path:
     write_params_and_pipeline(folder)
     run(folder, "dvc", "init", "--no-scm", "--quiet")
     shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
+    shutil.copy(ROOT / ".dvcignore", folder)
     (folder / ".curate").mkdir()
     home.mkdir(exist_ok=True)
     (folder / ".curate/models").symlink_to(home)
