@@ -237,8 +237,12 @@ class ScoreRules:
     """Most consecutive repeats of one run of words (R1, R7; value ours)."""
     frequent_ngrams_max: Positive | None
     """20 in R5 6.6."""
+    tokens_max: Positive | None
+    """Most tokens of reasoning and answer (R1 Fig. 1 names a rule on length; R7 8.5: 32k)."""
     require_well_formed: bool
     require_same_language: bool
+    require_boxed: bool
+    """Drop math answers without a box (R7 8.4)."""
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -1,7 +1,7 @@
 r"""score: figures of every response that need no reference, and the rules that drop by them.
 
 In: `responses` of distill, `prompts` of annotate. Out: `scores`, a row for every response, and
-`drops`, a row for each that breaks a rule: `malformed`, `language_mixed`, `repetition`,
+`drops`, a row for each that breaks a rule: `malformed`, `language_mixed`, `no_box`, `too_long`, `repetition`,
 `frequent_ngram`, `perplexity`; the first of them in this order is the reason, its figure decided.
 Beside them lengths.csv, the histogram of lengths. Rules say what recipes should leave out; the
 row stays in `scores` with `kept` false.
@@ -100,7 +100,7 @@ def score(
         """
         SELECT sample_id, prompt_id, teacher, perplexity.perplexity, figures.repetition,
             ngrams.occurrences AS frequent_ngrams, scored_texts.well_formed, figures.language_mixed,
-            figures.boxed, figures.reasoning_tokens, figures.answer_tokens
+            figures.boxed, figures.reasoning_tokens, figures.answer_tokens, scored_texts.category
         FROM scored_texts
         JOIN figures USING (key)
         JOIN ngrams USING (sample_id)
@@ -110,7 +110,7 @@ def score(
     con.execute(f"CREATE OR REPLACE TEMP TABLE scored_rows AS SELECT *, {_reason(params.rules)} AS reason FROM joined")
     rows = con.table("scored_rows")
     return Scored(
-        scores=rows.project("* EXCLUDE (reason), reason IS NULL AS kept"),
+        scores=rows.project("* EXCLUDE (reason, category), reason IS NULL AS kept"),
         dropped=rows.filter("reason IS NOT NULL").project(f"reason, {_FIGURE} AS figure, prompt_id, sample_id"),
     )
 
@@ -122,7 +122,7 @@ def _name_texts(responses: Relation, prompts: Relation, params: Score, con: duck
     named = responses.query(
         "responses",
         f"""
-        SELECT responses.sample_id, responses.prompt_id, responses.teacher,
+        SELECT responses.sample_id, responses.prompt_id, responses.teacher, prompts.category,
             -- An answered conversation has even turns (R5 6.6), so the prompt's own are odd.
             responses.well_formed AND len(list_filter(messages, lambda m: m.role <> 'system')) % 2 = 1 AS well_formed,
             md5(to_json(['{settings}', reasoning, answer, {_PROMPT}])::VARCHAR) AS key,
@@ -231,6 +231,7 @@ def _perplexities(texts: Relation, params: Score, con: duckdb.DuckDBPyConnection
 
 _FIGURE = """
     CASE reason
+        WHEN 'too_long' THEN reasoning_tokens + answer_tokens
         WHEN 'repetition' THEN repetition
         WHEN 'frequent_ngram' THEN frequent_ngrams
         WHEN 'perplexity' THEN perplexity
@@ -243,6 +244,8 @@ def _reason(rules: ScoreRules) -> str:
     broken = {
         "malformed": "NOT well_formed" if rules.require_well_formed else None,
         "language_mixed": "language_mixed" if rules.require_same_language else None,
+        "no_box": "category = 'math' AND NOT boxed" if rules.require_boxed else None,
+        "too_long": f"reasoning_tokens + answer_tokens > {rules.tokens_max}" if rules.tokens_max else None,
         "repetition": f"repetition > {rules.repetition_max}" if rules.repetition_max else None,
         "frequent_ngram": f"frequent_ngrams > {rules.frequent_ngrams_max}" if rules.frequent_ngrams_max else None,
         "perplexity": f"perplexity > {rules.perplexity_max}" if rules.perplexity_max else None,

@@ -30,7 +30,7 @@ REASON = re.compile(
     r"""\s*["']([a-z]+(?:_[a-z]+)*)["']"""
 )
 # Reasons that code puts together: nothing of them stands there as text.
-ALL_RULES = ScoreRules(1, 1, 1, require_well_formed=True, require_same_language=True)
+ALL_RULES = ScoreRules(1, 1, 1, 1, require_well_formed=True, require_same_language=True, require_boxed=True)
 MADE_REASONS = {
     "clean": {reason for reason, _ in RULES},
     "deduplicate": {f"{kind}_duplicate" for kind in KINDS},
@@ -43,7 +43,7 @@ REASONS = {
     "decontaminate": "exact_match ngram_overlap semantic_match",
     "annotate": "proof multi_part",
     "distill": "over_budget prompt_dropped repeated_response",
-    "score": "malformed language_mixed repetition frequent_ngram perplexity",
+    "score": "malformed language_mixed no_box too_long repetition frequent_ngram perplexity",
     "select": "failed_verification unverified downsampled not_chosen below_threshold easy over_quota perplexity "
     "unsolved_by_a_teacher other_category unsolved no_level always_solved no_summary",
 }

@@ -23,6 +23,8 @@ RULES = ScoreRules(
     frequent_ngrams_max=3,
     require_well_formed=True,
     require_same_language=True,
+    tokens_max=None,
+    require_boxed=False,
 )
 CASES = [
     json.loads(line)
@@ -60,7 +62,7 @@ def run_score(con, params, tmp_path_factory, monkeypatch):
 def prompt(turns):
     messages = [{"role": "user" if i % 2 == 0 else "assistant", "content": turn} for i, turn in enumerate(turns)]
     system = {"role": "system", "content": "w9"}
-    return {"record_id": "r", "prompt_id": "p", "messages": [system, *messages], "priority": 1}
+    return {"record_id": "r", "prompt_id": "p", "category": "math", "messages": [system, *messages], "priority": 1}
 
 
 def response(index, answer, **columns):
@@ -108,6 +110,24 @@ def test_drops_carry_the_figure_that_decided(run_score):
         ("malformed", None),
         ("repetition", 6.0),
     ]
+
+
+def test_a_box_and_a_length_are_asked_for_where_params_say_so(run_score, params):
+    strict = replace(params, rules=replace(RULES, require_boxed=True, tokens_max=5))
+    rows = [
+        response(0, "w1 w2"),
+        response(1, "\\boxed{w1}"),
+        response(2, "\\boxed{w1} w2 w3", reasoning="w4 w5"),
+        response(3, "w1", well_formed=False),
+    ]
+    dropped = run_score(rows, params=strict).dropped
+    found = {row["sample_id"]: (row["reason"], row["figure"]) for row in dropped.to_arrow_table().to_pylist()}
+    tokens = sum(by_index(run_score(rows).scores, name)[digest("2")] for name in ("reasoning_tokens", "answer_tokens"))
+    assert found == {
+        digest("0"): ("no_box", None),
+        digest("2"): ("too_long", tokens),
+        digest("3"): ("malformed", None),
+    }
 
 
 def test_a_threshold_moves_without_reckoning_again(run_score, params, con, capsys):
