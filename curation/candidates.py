@@ -163,14 +163,18 @@ def build_prompt_candidates(
     con.execute("CREATE OR REPLACE TEMP TABLE candidates AS SELECT * FROM joined")
 
 
+def named_columns(columns: dict[str, tuple[str, str]], recipe: str) -> dict[str, tuple[str, str]]:
+    """Those of the columns that a recipe's text names outside its comments, and the ids.
+
+    A `*` asks for no more: of what it brings, a recipe can only use what it names.
+    """
+    words = {"sample_id", "prompt_id", *re.findall(r"\w+", re.sub(r"--.*", "", recipe))}
+    return {name: column for name, column in columns.items() if name in words}
+
+
 def _sql(columns: dict[str, tuple[str, str]], joins: dict[str, str], recipe: str, *, start: str) -> str:
     """The statement that makes the columns a recipe may name, from the tables that have them."""
-    words = set(re.findall(r"\w+", recipe))
-    named = (
-        columns
-        if re.search(r"(?:SELECT|,|\.)\s*\*", recipe, re.IGNORECASE)
-        else {name: column for name, column in columns.items() if name in words or name.endswith("_id")}
-    )
+    named = named_columns(columns, recipe)
     needed = {table for table, _ in named.values()}
     selected = ", ".join(f"{sql} AS {name}" for name, (_, sql) in named.items())
     return f"SELECT {selected} FROM {start} {' '.join(join for table, join in joins.items() if table in needed)}"

@@ -228,16 +228,26 @@ def test_unverified_responses_stand_only_where_allowed(con, params):
     assert selected([Sample(0, 3, "big", None, None)], params, con)[1] == {}
 
 
-def test_candidates_hold_roles_flags_and_figures_but_no_text(con, params):
-    selected(
-        [Sample(0, 3, "tiny", 1.0, None), Sample(1, 3, "tiny", 0.0, None), Sample(2, 3, "tag", 0.0, None)], params, con
+def test_candidates_hold_what_the_recipe_names_and_no_text(con, params, tmp_path):
+    own = tmp_path / "own.sql"
+    own.write_text(
+        """
+        -- A comment names no column: perplexity.
+        SELECT sample_id, prompt_id, 'default' AS config, 'response' AS role, pass_rate AS figure, NULL AS reason,
+            NULL AS evidence_id
+        FROM candidates WHERE true OR (roles, preference, brought, passed, cv_sample) IS NULL
+        """
     )
+    block = dataset(recipe=str(own), values={"roles": ["large", "small"]})
+    samples = [Sample(0, 3, "tiny", 1.0, None), Sample(1, 3, "tiny", 0.0, None), Sample(2, 3, "tag", 0.0, None)]
+    selected(samples, params, con, block)
     rows = con.sql(
         "SELECT roles, preference, brought, passed, pass_rate, cv_sample FROM candidates ORDER BY sample_id"
     ).fetchall()
     assert rows[0] == (["small", "spare"], 1, False, True, 0.5, pytest.approx(2**0.5))
     assert rows[2] == (["large"], 0, True, False, 0.0, None)
-    assert not {"answer", "reasoning", "messages"} & set(con.table("candidates").columns)
+    named = {"roles", "preference", "brought", "passed", "pass_rate", "cv_sample"}
+    assert set(con.table("candidates").columns) == {"sample_id", "prompt_id", *named}
 
 
 # Each: changes of the dataset, the recipe's SQL (null: the packaged one), the error, what its sentence says.
