@@ -31,6 +31,7 @@ class Curated:
     scores: Relation
     score_drops: Relation
     grades: Relation
+    reference_checks: Relation
 
 
 # Column: the table that has it, and its SQL. `verdicts` and `filled` are always there.
@@ -72,6 +73,7 @@ SAMPLE_COLUMNS = {
     "mean_score": ("grades", "grades.mean_score"),
     "cv_population": ("grades", "grades.cv_population"),
     "cv_sample": ("grades", "grades.cv_sample"),
+    "reference_outcome": ("reference_checks", "reference_checks.outcome"),
 }
 _SAMPLE_JOINS = {
     "responses": "JOIN responses ON responses.sample_id = verdicts.sample_id",
@@ -80,6 +82,7 @@ _SAMPLE_JOINS = {
     "scores": "JOIN scores ON scores.sample_id = verdicts.sample_id",
     "grades": "JOIN grades ON grades.prompt_id = verdicts.prompt_id AND grades.teacher = verdicts.teacher",
     "score_drops": "LEFT JOIN score_drops ON score_drops.sample_id = verdicts.sample_id",
+    "reference_checks": "LEFT JOIN reference_checks ON reference_checks.prompt_id = verdicts.prompt_id",
 }
 PROMPT_COLUMNS = {
     "prompt_id": ("rates", "rates.prompt_id"),
@@ -94,10 +97,12 @@ PROMPT_COLUMNS = {
     "difficulty": ("annotations", "annotations.difficulty"),
     "num_turns": ("annotations", "annotations.num_turns"),
     "verifiable": ("annotations", "annotations.verifiable"),
+    "reference_outcome": ("reference_checks", "reference_checks.outcome"),
 }
 _PROMPT_JOINS = {
     "prompts": "JOIN prompts ON prompts.prompt_id = rates.prompt_id",
     "annotations": "JOIN annotations ON annotations.prompt_id = rates.prompt_id",
+    "reference_checks": "LEFT JOIN reference_checks ON reference_checks.prompt_id = rates.prompt_id",
 }
 # Maps are by role: the teachers of a role count together.
 _RATES = """
@@ -135,6 +140,7 @@ def build_candidates(
     """
     prompts, annotations, responses = curated.prompts, curated.annotations, curated.responses
     verdicts, scores, score_drops, grades = curated.verdicts, curated.scores, curated.score_drops, curated.grades
+    reference_checks = curated.reference_checks
     filled = con.from_arrow(_filled_roles(params, dataset))
     joined = verdicts.query(
         "verdicts", _sql(SAMPLE_COLUMNS, _SAMPLE_JOINS, recipe, start="verdicts JOIN filled USING (teacher)")
@@ -157,6 +163,7 @@ def build_prompt_candidates(
     It takes and raises what `build_candidates` does.
     """
     prompts, annotations, grades = curated.prompts, curated.annotations, curated.grades
+    reference_checks = curated.reference_checks
     filled = con.from_arrow(_filled_roles(params, dataset))
     rates = grades.query("grades", _RATES)
     joined = rates.query("rates", _sql(PROMPT_COLUMNS, _PROMPT_JOINS, recipe, start="rates"))

@@ -20,6 +20,7 @@ from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.grades import GRADES
 from schemas.prompts import PROMPTS
+from schemas.reference_checks import REFERENCE_CHECKS
 from schemas.responses import RESPONSES
 from schemas.scores import SCORES
 from schemas.selections import SELECTIONS
@@ -68,6 +69,7 @@ def views(data: Path = DATA) -> tuple[View, ...]:
         _view(data, "verify", VERDICTS),
         _view(data, "score", SCORES),
         _view(data, "grade", GRADES),
+        _view(data, "grade", REFERENCE_CHECKS),
         View("selections", "select", f"All datasets: {SELECTIONS.grain}.", _shards(*selected), SELECTIONS),
         View("drops", "ingest", f"All stages and datasets: {DROPS.grain}.", _shards(*dropping), DROPS),
         *_releases(data),

@@ -268,9 +268,10 @@ def _answers(tables: _Tables, prompt_id: str) -> list[str]:
     others = [one for one in drops if one["sample_id"] not in made]
     lines = phrases.listed(responses, line)
     lines += phrases.listed(others, lambda one: f"{one['sample_id']}  dropped by {one['stage']}: {phrases.drop(one)}")
-    grades = map(phrases.figures, tables.rows("grades", "prompt_id = ?", prompt_id))
+    grades = phrases.section("grades", map(phrases.figures, tables.rows("grades", "prompt_id = ?", prompt_id)))
+    checks = map(phrases.figures, tables.rows("reference_checks", "prompt_id = ?", prompt_id))
     datasets = phrases.section("datasets", _dataset_lines(tables, "prompt_id = ?", prompt_id))
-    return phrases.section("responses", lines) + phrases.section("grades", grades) + datasets
+    return phrases.section("responses", lines) + grades + phrases.section("check of the reference", checks) + datasets
 
 
 def _dataset_lines(tables: _Tables, where: str, *wanted: str) -> list[str]:

@@ -1,7 +1,7 @@
-"""grade: how each teacher did on each prompt, under the thresholds of params.
+"""grade: how each teacher did on each prompt, under the thresholds of params; whether references hold.
 
-In: `verdicts` of verify. Out: `grades`; pass_rates.json and .csv by category and teacher. Drops nothing;
-the unit is the response. A response passes where its raw score exceeds its category's threshold;
+In: `verdicts` of verify, `prompts` of annotate. Out: `grades`; `reference_checks` (`curation.reference_repair`);
+pass_rates.json and .csv by category and teacher. Drops nothing; the unit is the response. A response passes where its raw score exceeds its category's threshold;
 one that is unverified counts neither for nor against. Figures that are undefined are null: rates
 where nothing was verified, the coefficient of variation where the mean is 0 as well.
 
@@ -13,17 +13,21 @@ Example row: {"prompt_id": "9ab2...", "teacher": "smollm2-plain", "category": "m
 Reference: R5, DeepDistill (arXiv 2504.17565), 6.5 pass rate and thresholds, 6.7 coefficient of variation.
 """
 
+import functools
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import duckdb
 
-from curation.errors import ParamsError
-from curation.params import Thresholds
+from curation.errors import DataError, ParamsError
+from curation.params import Params, Thresholds
+from curation.reference_repair import answers_of, check_references, equal_answers
 from curation.stage import Run, run_stage
 from curation.tables import Relation, count
 from schemas.grades import GRADES
+from schemas.prompts import PROMPTS
+from schemas.reference_checks import REFERENCE_CHECKS
 from schemas.verdicts import VERDICTS
 
 
@@ -65,8 +69,10 @@ def grade(verdicts: Relation, thresholds: Thresholds, *, con: duckdb.DuckDBPyCon
 
     Raises:
         ParamsError: A category has no threshold.
+        DataError: A score is infinite or no number.
     """
     _check_categories(verdicts, thresholds)
+    _check_scores(verdicts)
     create_passed(con, thresholds)
     return verdicts.query(
         "verdicts",
@@ -97,6 +103,28 @@ def _check_categories(verdicts: Relation, thresholds: Thresholds) -> None:
         )
 
 
+def _check_scores(verdicts: Relation) -> None:
+    bad = verdicts.filter("NOT isfinite(score)").order("sample_id").limit(1)
+    for sample_id, category, teacher, score in bad.project("sample_id, category, teacher, score").fetchall():
+        raise DataError(
+            f"grade: verdicts have the score {score} for the sample {sample_id} ({category}, by {teacher}); wanted a "
+            f"finite number, or null where it is unverified. Run the stage again: dvc repro -f verify"
+        )
+
+
+def check_all_references(
+    verdicts: Relation, prompts: Relation, params: Params, *, con: duckdb.DuckDBPyConnection
+) -> Relation:
+    """The rows of `reference_checks` under params; none where `grade.reference_repair` is null."""
+    repair, resources = params.grade.reference_repair, params.resources
+    if repair is None:
+        return con.from_arrow(REFERENCE_CHECKS.arrow_schema.empty_table())
+    equal = functools.partial(
+        equal_answers, params=params.verify, con=con, processes=resources.processes, executor=resources.executor
+    )
+    return check_references(answers_of(verdicts, prompts, params.roles[repair.role]), repair, equal=equal, con=con)
+
+
 def pass_rates(grades: Relation) -> dict[str, dict[str, dict[str, Any]]]:
     """Samples, verified, passed and pass rate of each category and teacher."""
     rows = grades.query(
@@ -115,7 +143,7 @@ def pass_rates(grades: Relation) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Apply thresholds to the verdicts: pass rates and their spread, per prompt and teacher."""
+    """Apply thresholds to the verdicts: pass rates and their spread, per prompt and teacher; check references."""
     return run_stage("grade", _run)
 
 
@@ -124,6 +152,7 @@ def _run(run: Run) -> None:
     run.write(GRADES, grade(verdicts, run.params.grade.thresholds, con=run.con))
     grades = run.con.read_parquet(f"{run.part}/{GRADES.name}/*.parquet")
     rates = pass_rates(grades)
+    run.write(REFERENCE_CHECKS, check_all_references(verdicts, run.read("annotate", PROMPTS), run.params, con=run.con))
     run.write_json("pass_rates.json", rates)
     plotted = [
         (category, teacher, figures["pass_rate"])

@@ -261,10 +261,24 @@ class Score:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class ReferenceRepair:
+    """Whose answers check the references of math prompts, and what an arbiter's answer decides."""
+
+    role: str
+    """Role whose teachers vote: DeepSeek-R1 in R6 and R7."""
+    rule: Literal["r6", "r7"]
+    """Where the arbiter agrees with neither side, r6 drops the prompt and r7 keeps the reference (R6 7.2, R7 8.2)."""
+    votes_min: Positive
+    """Fewest votes of a majority (value ours)."""
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Grade:
     """A sample passes where its score exceeds its category's threshold (R5 6.5)."""
 
     thresholds: Thresholds
+    reference_repair: ReferenceRepair | None
+    """Null checks no reference."""
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -430,6 +444,12 @@ def _check_names(params: Params, where: str) -> None:
             raise ParamsError(f"params: {where}: {block} has the name {twice[0]!r} twice; names must differ.")
     check_thresholds(params.grade.thresholds, "grade.thresholds")
     check_thresholds(params.distill.existing_thresholds, "distill.existing_thresholds")
+    repair = params.grade.reference_repair
+    if repair is not None and repair.role not in params.roles:
+        raise ParamsError(
+            f"params: {where}: grade.reference_repair names the role {repair.role!r}; "
+            f"roles has: {', '.join(params.roles)}."
+        )
     for teacher in params.teachers:
         unbounded = sorted(set(params.distill.samples) - set(teacher.max_tokens))
         if unbounded:

@@ -15,6 +15,7 @@ Example of a row of am-40m: {"question": "What is 7 + 5?", "answer": "12", "ques
 
 import argparse
 import hashlib
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,10 +26,12 @@ import pyarrow.parquet as pq
 from curation import hashing, tables
 from curation import params as params_module
 from curation.card import card
+from curation.errors import DataError
 from curation.layouts.layout import quoted
 from curation.layouts.named import layout_of
 from curation.params import Params
 from curation.stage import DATA, Run, run_stage
+from curation.statistics import Rows
 from curation.tables import Relation, count
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
@@ -60,10 +63,20 @@ def _run(run: Run) -> None:
     tables.write(dropped, run.part / "drops", DROPS)
     manifest = _manifest(run, selected)
     run.write_json(MANIFEST, manifest)
-    run.part.joinpath("README.md").write_text(card(manifest, run.con, run.part), encoding="utf-8")
+    told = card(manifest, _statistics(run), run.con, run.part)
+    run.part.joinpath("README.md").write_text(told, encoding="utf-8")
     rows = sum(file["rows"] for file in manifest["files"] if file["config"] != "drops")
     layout = layout_of(run.params.datasets[run.dataset])
     run.account(unit="selection", rows_in=count(selected), rows_kept=rows * layout.selections_per_row)
+
+
+def _statistics(run: Run) -> dict[str, Rows]:
+    """The statistics that select wrote beside the selection."""
+    path = DATA / "select" / str(run.dataset) / "statistics.json"
+    if not path.exists():
+        raise DataError(f"release: {path} is missing. Run the stage that writes it: dvc repro -f select@{run.dataset}")
+    statistics: dict[str, Rows] = json.loads(path.read_text(encoding="utf-8"))
+    return statistics
 
 
 def _write_split(run: Run, selected: Relation, config: str, split: str) -> None:

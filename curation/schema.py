@@ -17,6 +17,7 @@ from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.grades import GRADES
 from schemas.prompts import PROMPTS
+from schemas.reference_checks import REFERENCE_CHECKS
 from schemas.responses import RESPONSES
 from schemas.scores import SCORES
 from schemas.selections import SELECTIONS
@@ -31,6 +32,7 @@ TABLES = (
     VERDICTS,
     SCORES,
     GRADES,
+    REFERENCE_CHECKS,
     SELECTIONS,
     DROPS,
     AM_1_4M,

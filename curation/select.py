@@ -1,8 +1,9 @@
 """select: choose the samples or prompts of one dataset by its recipe, from ids and figures alone.
 
 In: `prompts` and `annotations` of annotate, `responses` of distill (its scalars), `verdicts`,
-`scores` with their drops, `grades`. Out: `selections`, `drops`, and configs.json, which counts what each
-config kept and left out. The unit is the candidate: a response whose teacher fills one of the roles
+`scores` with their drops, `grades`, `reference_checks`. Out: `selections`, `drops`, configs.json, which counts what each
+config kept and left out, and the dataset's statistics: statistics.json, summary.json and a CSV for each
+plot. The unit is the candidate: a response whose teacher fills one of the roles
 in `datasets.<name>.values.roles`, or a prompt that such teachers answered, as the dataset's layout has
 it; responses of other teachers are out of scope and no drops. The recipe, one SQL file, gives every
 candidate a row: kept, or a reason. Where all candidates of a prompt are dropped for one reason, the
@@ -29,11 +30,13 @@ from curation.params import Dataset, Params
 from curation.progress import say
 from curation.recipe import read_recipe, run_recipe
 from curation.stage import DATA, Run, run_stage
+from curation.statistics import PLOTTED, Figures, plotted, reckon
 from curation.tables import Relation, count
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.grades import GRADES
 from schemas.prompts import PROMPTS
+from schemas.reference_checks import REFERENCE_CHECKS
 from schemas.responses import RESPONSES
 from schemas.scores import SCORES
 from schemas.selections import SELECTIONS
@@ -208,20 +211,37 @@ def read_curated(con: duckdb.DuckDBPyConnection) -> Curated:
         scores=tables.read(con, DATA / "score" / SCORES.name, SCORES),
         score_drops=tables.read(con, DATA / "score" / DROPS.name, DROPS),
         grades=tables.read(con, DATA / "grade" / GRADES.name, GRADES),
+        reference_checks=tables.read(con, DATA / "grade" / REFERENCE_CHECKS.name, REFERENCE_CHECKS),
     )
 
 
 def _run(run: Run) -> None:
     assert run.dataset is not None
-    result = select(read_curated(run.con), run.params, dataset=run.dataset, con=run.con)
+    curated = read_curated(run.con)
+    result = select(curated, run.params, dataset=run.dataset, con=run.con)
     run.write(SELECTIONS, result.kept)
     run.write_drops(result.dropped)
     run.write_json("configs.json", result.configs)
+    _write_statistics(run, curated, run.dataset)
     for config, outcomes in result.configs.items():
         if "kept" not in outcomes and config != "all":
             say(f"select: {run.dataset}: nothing for the config {config} ({_told(outcomes)})")
     num_kept = result.num_candidates - sum(result.num_dropped.values())
     run.account(unit="candidate", rows_in=result.num_candidates, rows_kept=num_kept, dropped=result.num_dropped)
+
+
+def _write_statistics(run: Run, curated: Curated, dataset: str) -> None:
+    """Write the figures of the selection that stands in the stage's output."""
+    block = run.params.datasets[dataset]
+    selections = tables.read(run.con, run.part / SELECTIONS.name, SELECTIONS)
+    teachers = [name for role in block.values["roles"] for name in run.params.roles[role]]
+    figures = Figures(curated.prompts, curated.annotations, curated.scores, curated.grades)
+    statistics = reckon(selections, figures, unit=layout_of(block).unit, teachers=teachers, con=run.con)
+    run.write_json("statistics.json", statistics.tables)
+    run.write_json("summary.json", statistics.summary)
+    for name, _ in PLOTTED:
+        if name in statistics.tables:
+            run.write_csv(f"{name}.csv", *plotted(statistics, dataset, name))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """What a dataset would gain and lose under other params, from stored scores, before anything is written.
 
 The recipe runs twice over the curated tables, under params.yaml and under the changed values, and the
-fates of the candidates are compared. Where `grade.thresholds` change, grades are reckoned anew in memory.
+fates of the candidates are compared. Where `grade` or `roles` change, grades and checks of references are reckoned
+anew in memory.
 Stages before grade are not run: a change that they would see is refused.
 """
 
@@ -16,7 +17,7 @@ from curation import params as params_module
 from curation import render, tables
 from curation.candidates import Curated
 from curation.errors import ParamsError
-from curation.grade import grade
+from curation.grade import check_all_references, grade
 from curation.params import Params
 from curation.select import read_curated, select
 
@@ -87,9 +88,10 @@ def what_if(dataset: str, changes: Sequence[str]) -> WhatIf:
     with tables.connect(memory_gb=now.resources.memory_gb, processes=now.resources.processes) as con:
         curated = read_curated(con)
         kept_before = _fates(curated, now, dataset=dataset, name="fates_now", con=con)
-        if then.grade != now.grade:
+        if (then.grade, then.roles) != (now.grade, now.roles):
             graded = grade(curated.verdicts, then.grade.thresholds, con=con)
-            curated = Curated(**{**vars(curated), "grades": graded})
+            checked = check_all_references(curated.verdicts, curated.prompts, then, con=con)
+            curated = Curated(**{**vars(curated), "grades": graded, "reference_checks": checked})
         kept_after = _fates(curated, then, dataset=dataset, name="fates_then", con=con)
         return WhatIf(dataset, kept_before, kept_after, _moves(con))
 

@@ -42,8 +42,8 @@ def write_params_and_pipeline(folder: Path) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
     pipeline["metrics"] = [path for path in pipeline["metrics"] if not path.startswith(others)]
-    funnel = pipeline["plots"][0]["Funnel"]
-    funnel["y"] = {path: y for path, y in funnel["y"].items() if not path.startswith(others)}
+    for shown in (shown for plot in pipeline["plots"] for shown in plot.values()):
+        shown["y"] = {path: y for path, y in shown["y"].items() if not path.startswith(others)}
     (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
 
 

@@ -15,6 +15,7 @@ from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.grades import GRADES
 from schemas.prompts import PROMPTS
+from schemas.reference_checks import REFERENCE_CHECKS
 from schemas.responses import RESPONSES
 from schemas.scores import SCORES
 from schemas.selections import SELECTIONS
@@ -139,7 +140,10 @@ STAGES: dict[str, list[tuple[Table, list[Row]]]] = {
         (SCORES, [_score(RIGHT, kept=True), _score(WRONG, kept=False), _score(FAILED, kept=True), _score(READY, kept=True)]),
         (DROPS, [_drop("score", "repetition", figure=21.0, prompt_id=WON["prompt_id"], sample_id=WRONG["sample_id"])]),
     ],
-    "grade": [(GRADES, [_grade(WON, "small", (2, 2, 1), 0.5), _grade(CODE, "small", (1, 1, 0), 0.0), _grade(CODE, "school", (1, 0, 0), None)])],
+    "grade": [
+        (GRADES, [_grade(WON, "small", (2, 2, 1), 0.5), _grade(CODE, "small", (1, 1, 0), 0.0), _grade(CODE, "school", (1, 0, 0), None)]),
+        (REFERENCE_CHECKS, [{"prompt_id": WON["prompt_id"], "reference": "7", "majority_votes": 1, "num_votes": 2, "outcome": "no_majority"}]),
+    ],
     "select/am-1-4m": [
         (SELECTIONS, [{"dataset": "am-1-4m", "config": "default", "sample_id": RIGHT["sample_id"], "prompt_id": WON["prompt_id"], "role": "response", "split": "train", "figure": 0.5}]),
         (

@@ -19,8 +19,8 @@ def test_catalog_has_a_view_per_table_that_was_written(tiny_project):
     con = catalog.connect()
     rows = con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL").fetchall()
     con.close()
-    wanted = "am_1_4m annotations drops grades prompts ready_responses records responses scores selections verdicts"
-    assert [name for (name,) in rows] == wanted.split()
+    wanted = "am_1_4m annotations drops grades prompts ready_responses records reference_checks responses"
+    assert [name for (name,) in rows] == [*wanted.split(), "scores", "selections", "verdicts"]
 
 
 def test_catalog_opens_from_another_folder(tiny_project, monkeypatch):

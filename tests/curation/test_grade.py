@@ -1,18 +1,22 @@
 """Grades against the worked examples of R5 6.5 and 6.7 and against plain Python."""
 
 import json
+import math
 import statistics
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curation import tables
-from curation.errors import ParamsError
-from curation.grade import create_passed, grade, pass_rates
+from curation.errors import DataError, ParamsError
+from curation.grade import create_passed, grade, main, pass_rates
 from schemas.grades import GRADES
+from schemas.reference_checks import REFERENCE_CHECKS
 from schemas.verdicts import VERDICTS
 
 THRESHOLDS = {"math": 0.99, "code": 0.99, "science": 4.99, "instruction": 0.99, "multi_turn": 0.7, "chat": 0.7}
@@ -83,6 +87,45 @@ def test_a_category_without_a_threshold_is_an_error(con):
     verdicts = tables.from_rows(con, [verdict(0, 1.0, category="chat")], VERDICTS)
     with pytest.raises(ParamsError, match=r"category 'chat', grade\.thresholds only math"):
         grade(verdicts, {"math": 0.99}, con=con)
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_a_score_that_is_no_finite_number_is_an_error_that_names_the_sample(score, con):
+    verdicts = tables.from_rows(con, [verdict(0, 1.0), verdict(1, None), verdict(2, score)], VERDICTS)
+    with pytest.raises(DataError, match=rf"the score {score} for the sample s002 \(math, by t\)"):
+        grade(verdicts, THRESHOLDS, con=con)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (lambda shard: shard.drop_columns(["why"]), "has no column 'why'"),
+        (lambda shard: shard.set_column(7, "score", shard["score"].cast(pa.float32())), "has 'score' as float, wanted double"),
+    ],
+)  # fmt: skip
+def test_verdicts_of_another_version_of_the_schema_are_an_error(tiny_project, changed, sentence, capsys):
+    path = Path("data/verify/verdicts/00000.parquet")
+    pq.write_table(changed(pq.read_table(path)), path)
+    assert main([]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_the_stage_writes_the_same_bytes_each_time(tiny_project, con):
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    values["roles"]["large"] = ["small"]
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    path = Path("data/verify/verdicts/00000.parquet")
+    shard = pq.read_table(path)
+    detail = pa.array([json.dumps({"answer": "7" if score == 1 else "8"}) for score in shard["score"].to_pylist()])
+    pq.write_table(shard.set_column(9, "detail", detail), path)
+
+    written = []
+    for _ in range(2):
+        assert main([]) == 0
+        written.append({file: file.read_bytes() for file in Path("data/grade").rglob("*") if file.is_file()})
+    assert written[0] == written[1]
+    rows = [tables.read(con, Path("data/grade") / one.name, one).fetchall() for one in (GRADES, REFERENCE_CHECKS)]
+    assert (len(rows[0]), [row[1:] for row in rows[1]]) == (3, [("7", None, 1, 2, None, None, "no_majority")])
 
 
 def test_passed_knows_true_false_and_null(con):

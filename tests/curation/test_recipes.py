@@ -20,6 +20,7 @@ from curation.select import select
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.prompts import PROMPTS
+from schemas.reference_checks import REFERENCE_CHECKS
 from schemas.responses import RESPONSES
 from schemas.scores import SCORES
 from schemas.verdicts import VERDICTS
@@ -30,6 +31,7 @@ ROLES = {"small": ["tiny"], "medium": ["mid"], "large": ["big", "tag"]}
 SPLITS = {"train": 0.5, "validation": 0.25, "test": 0.25}
 SEED = 3
 ROOT = Path(__file__).parents[2]
+DOUBTED = {"prompt_id": "p0", "reference": "1", "majority_votes": 2, "num_votes": 2, "outcome": "needs_arbiter"}
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def curated(samples: Sequence[Sample], con) -> Curated:
         scores=tables.from_rows(con, scores, SCORES),
         score_drops=tables.from_rows(con, drops, DROPS),
         grades=grade(verdict_rows, THRESHOLDS, con=con),
+        reference_checks=tables.from_rows(con, [DOUBTED], REFERENCE_CHECKS),
     )
 
 
@@ -130,7 +133,7 @@ def fates(samples: Sequence[Sample], recipe: str, values: dict, con, layout: str
         params_module.load(),
         seed=SEED,
         roles=ROLES,
-        grade=params_module.Grade(thresholds=THRESHOLDS),
+        grade=params_module.Grade(thresholds=THRESHOLDS, reference_repair=None),
         datasets={"mine": block},
     )
     result = select(curated(samples, con), params, dataset="mine", con=con)
@@ -427,3 +430,20 @@ RECIPES: list[tuple[str, dict, str, Callable[[Sequence[Sample]], Fates]]] = [
 def test_a_recipe_equals_plain_python_in_any_order(con, recipe, values, layout, naive, samples, data):
     shuffled = data.draw(st.permutations(samples))
     assert fates(shuffled, recipe, values, con, layout) == naive(samples)
+
+
+@pytest.mark.parametrize(("layout", "role", "dropped"), [("am_40m", "response", "s00"), ("am_rl", "prompt", "p0")])
+def test_a_recipe_may_read_what_became_of_a_reference(con, tmp_path, layout, role, dropped):
+    recipe = tmp_path / "sure.sql"
+    recipe.write_text(
+        f"""
+        SELECT {"sample_id" if role == "response" else "NULL AS sample_id"}, prompt_id, 'default' AS config,
+            '{role}' AS role, NULL AS figure, NULL AS evidence_id,
+            CASE reference_outcome WHEN 'needs_arbiter' THEN 'doubtful' END AS reason
+        FROM candidates
+        """
+    )
+    samples = [Sample(0, 0, "tiny", 1.0), Sample(1, 4, "tiny", 1.0)]
+    found = fates(samples, str(recipe), {"roles": ["small"]}, con, layout)
+    assert sorted(reason or "" for reason, _ in found.values()) == ["", "doubtful"]
+    assert found[dropped, None] == ("doubtful", None)

@@ -8,10 +8,10 @@ import pytest
 import yaml
 from datasets import load_dataset
 
-from curation import release
+from curation import release, select
 from curation.layouts.named import layout_of
 from curation.params import load
-from curation.stage import run_stage
+from curation.stage import Run, run_stage
 from curation.tables import connect, from_rows, read, write
 from schemas.am_1_4m import AM_1_4M
 from schemas.selections import SELECTIONS
@@ -45,6 +45,10 @@ def chosen(tiny_project, ids):
 
 
 def released(folder, dataset):
+    """Release what is selected, with the statistics that select would have written of it."""
+    con = connect(memory_gb=1)
+    run = Run("select", dataset, load(), con, folder / "data/select" / dataset)
+    select._write_statistics(run, select.read_curated(con), dataset)
     assert release.main([dataset]) == 0
     return folder / "data/release" / dataset
 
@@ -129,13 +133,28 @@ def test_the_card_names_licence_size_and_splits(chosen):
     assert "| distill | over_budget | 1 |" in text
 
 
+def test_the_card_shows_the_statistics_with_the_categories_as_released(chosen):
+    text = (released(chosen, "am-40m") / "README.md").read_text()
+    assert "| math | 2 | 66.7% | 1 | 50.0% |" in text
+    assert "| small | math | 2 | 18 | 100.0% | 9.0 | 9 | 9 | 9 |" in text
+    assert "| 000008-000015 | 1 | 2 |" in text
+    assert "| reference | test case | 1 | 33.3% | 1 |" in text
+
+
 def test_a_dataset_that_selects_nothing_is_released_empty(tiny_project):
     choose(tiny_project, "am-40m", [])
     root = released(tiny_project, "am-40m")
     assert pq.read_metadata(root / "data/train-00000.parquet").num_rows == 0
-    assert "dropped every candidate" in (root / "README.md").read_text()
+    text = (root / "README.md").read_text()
+    assert "dropped every candidate" in text
+    assert "## Categories" not in text
 
 
 def test_a_release_needs_its_selection(tiny_project, capsys):
     assert run_stage("release", release._run, dataset="am-40m") == 1
     assert "no Parquet shard in data/select/am-40m/selections" in capsys.readouterr().err
+
+
+def test_a_release_needs_the_statistics_of_its_selection(chosen, capsys):
+    assert release.main(["am-40m"]) == 1
+    assert "data/select/am-40m/statistics.json is missing" in capsys.readouterr().err

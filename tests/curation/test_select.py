@@ -1,9 +1,12 @@
-"""Selections: both recipes against plain Python on random tables, splits, and what a wrong recipe is told."""
+"""Selections: both recipes against plain Python on random tables, splits, what a wrong recipe is told, what is written."""
 
+import csv
 import hashlib
+import json
 from dataclasses import dataclass, field, replace
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,10 +16,11 @@ from curation.candidates import Curated
 from curation.errors import DataError, ParamsError
 from curation.grade import grade
 from curation.params import Ask, Dataset, Params
-from curation.select import select
+from curation.select import main, select
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.prompts import PROMPTS
+from schemas.reference_checks import REFERENCE_CHECKS
 from schemas.responses import RESPONSES
 from schemas.scores import SCORES
 from schemas.selections import SELECTIONS
@@ -46,7 +50,7 @@ def params() -> Params:
         params_module.load(),
         seed=3,
         roles=ROLES,
-        grade=params_module.Grade(thresholds=THRESHOLDS),
+        grade=params_module.Grade(thresholds=THRESHOLDS, reference_repair=None),
         datasets={"mine": dataset()},
     )
 
@@ -128,6 +132,7 @@ def curated(samples, con) -> Curated:
         scores=tables.from_rows(con, scores, SCORES),
         score_drops=tables.from_rows(con, drops, DROPS),
         grades=grade(verdict_rows, THRESHOLDS, con=con),
+        reference_checks=tables.from_rows(con, [], REFERENCE_CHECKS),
     )
 
 
@@ -284,3 +289,40 @@ def test_responses_without_a_verdict_stop_the_stage(con, params):
     given = curated([Sample(0, 3, "big", 1.0, None)], con)
     with pytest.raises(DataError, match="different runs"):
         select(replace(given, verdicts=given.verdicts.filter("false")), params, dataset="mine", con=con)
+
+
+@pytest.fixture
+def own_roles(tiny_project):
+    """The tiny project, whose teachers fill the roles; reports asked none of them."""
+    path = tiny_project / "params.yaml"
+    values = yaml.safe_load(path.read_text())
+    values["roles"] |= {"small": ["small"], "large": ["school"]}
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    return tiny_project
+
+
+def test_statistics_are_written_beside_the_selection_and_equal_twice(own_roles):
+    def written():
+        assert main(["am-40m"]) == 0
+        return {path.name: path.read_bytes() for path in (own_roles / "data/select/am-40m").glob("*.*")}
+
+    first = written()
+    assert first == written()
+    assert json.loads(first["summary.json"]) == {
+        "rows": 3,
+        "prompts": 2,
+        "tokens": 27,
+        "tokens_mean": 9.0,
+        "pass_rate": 0.333333,
+    }
+    rows = list(csv.DictReader(first["categories.csv"].decode().splitlines()))
+    assert [(row["dataset"], row["category"], row["rows"]) for row in rows] == [
+        *[("am-40m", "code", "2"), ("am-40m", "math", "1")]
+    ]
+
+
+def test_an_empty_dataset_has_statistics_that_dvc_can_draw(tiny_project):
+    assert main(["am-multi-teacher"]) == 0
+    folder = tiny_project / "data/select/am-multi-teacher"
+    assert json.loads((folder / "summary.json").read_text())["rows"] == 0
+    assert len((folder / "pass_rates.csv").read_text().splitlines()) == 2
