@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export HF_HUB_OFFLINE ?= 1
 export DVC_NO_ANALYTICS = 1
 
-.PHONY: install repro test lint docs bench test-vllm clean
+.PHONY: install repro test lint docs bench test-vllm
 
 # One stamp a set of requirements: a second `make` installs nothing.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -47,6 +47,3 @@ test-vllm:
 	.venv-vllm/bin/python -m pip install --quiet -e .
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	.venv-vllm/bin/python -m pytest -W ignore::pytest.PytestUnraisableExceptionWarning tests_vllm
-
-clean:
-	rm -rf data/*/ .curate

@@ -11,7 +11,7 @@ them (R6 7.2 step 1, R7 8.2 step 5e) needs a model.
 Example row of annotations: {"prompt_id": "9ab2...", "label": "Math", "difficulty": "easy",
 "annotator": "rules", "num_turns": 1, "length_words": 6, "verifiable": true}
 
-Reference: R1 (arXiv 2503.19633) 2.3 steps 2 and 3, with Magpie's label set (papers 12.1); R6
+Reference: R1 (arXiv 2503.19633) 2.3 steps 2 and 3, with Magpie's label set (references 12.1); R6
 (arXiv 2505.02142) 7.2 step 2; AM-Thinking-v1, R7 (arXiv 2505.08311) 8.2 step 5d.
 """
 

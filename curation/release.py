@@ -1,6 +1,6 @@
 """release: selection + text -> `data/release/<dataset>`: Parquet splits, drops, manifest and card.
 
-In: everything before it. Out: `data/<split>-00000.parquet` in the published layout (papers 11),
+In: everything before it. Out: `data/<split>-00000.parquet` in the published layout (references 11),
 ordered by its key, a folder of that kind for each further config; `drops/`: every row that an earlier
 stage or this dataset's selection left out; `manifest.json`; `README.md`. The unit is the selected row;
 nothing is dropped.

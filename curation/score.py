@@ -30,7 +30,7 @@ import pyarrow as pa
 
 from curation import hashing, places
 from curation.engines.installed import require
-from curation.engines.packaged import model_identity, resolve_model
+from curation.engines.packaged import loading, model_identity, resolve_model
 from curation.execute import Executor
 from curation.memo import Memo, compute
 from curation.params import Score, ScoreRules
@@ -192,7 +192,7 @@ def _figures_of(row: dict[str, Any], params: Score, *, tokens: tuple[list[int], 
 
 
 def _tokenizer_version(params: Score) -> str:
-    require("transformers", install="pip install 'curate[local]'", wanted_by="score.tokenizer")
+    require("transformers", install="pip install -e '.[local]'", wanted_by="score.tokenizer")
     return f"transformers {metadata.version('transformers')} {model_identity(params.tokenizer, None)}"
 
 
@@ -206,7 +206,8 @@ def _tokenize(texts: list[str], name: str) -> list[list[int]]:
 def _load_tokenizer(name: str) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(resolve_model(name))
+    with loading(name):
+        return AutoTokenizer.from_pretrained(resolve_model(name))
 
 
 def _perplexities(texts: Relation, params: Score, con: duckdb.DuckDBPyConnection) -> Relation:

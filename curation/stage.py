@@ -9,16 +9,18 @@ rows dropped, or the stage fails.
 import csv
 import errno
 import json
+import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from curation import params as params_module
-from curation import tables
+from curation import places, tables
 from curation.errors import CurateError, DataError
 from curation.params import Params
 from curation.progress import say
@@ -27,6 +29,8 @@ from schemas.drops import DROPS
 from schemas.table import Table
 
 DATA = Path("data")
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C ended, as shells have it."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,9 @@ def run_stage(stage: str, body: Callable[[Run], None], *, dataset: str | None = 
     except CurateError as error:
         return _fail(f"{error}")
     except (OSError, duckdb.Error) as error:
-        return _fail(_disk_sentence(name, error, target))
+        return _fail(disk_sentence(name, error))
+    except KeyboardInterrupt:
+        return _fail(f"{name}: interrupted; what the memo holds is kept", code=INTERRUPTED)
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(f"{part}.spill", ignore_errors=True)
@@ -152,19 +158,43 @@ def _replace(part: Path, target: Path) -> None:
     part.rename(target)
 
 
-def _fail(sentence: str) -> int:
+def _fail(sentence: str, *, code: int = 1) -> int:
     say(f"error: {sentence}")
-    return 1
+    return code
 
 
-def _disk_sentence(name: str, error: OSError | duckdb.Error, target: Path) -> str:
+@contextmanager
+def disk_errors_told(name: str) -> Iterator[None]:
+    """Turn a full disk and an unreadable shard into a DataError with what to do; for commands that are no stage."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        raise DataError(disk_sentence(name, error)) from error
+
+
+def disk_sentence(name: str, error: OSError | duckdb.Error) -> str:
     """The sentence for a full disk or an unreadable shard; anything else is raised again."""
+    text = str(error).splitlines()[0].rstrip(".")
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or "No space left" in str(error):
-        return f"{name}: no space left on the disk of {target.absolute()}. Free some and run dvc repro again; nothing half-written was left."
-    if isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and ".parquet" in str(error):
-        return f"{name}: a shard cannot be read: {str(error).splitlines()[0]}. Run the stage that wrote it again: dvc repro -f"
+        return (
+            f"{name}: no space left on the disk of {DATA.absolute()} or of {places.home()}. Free some and run it again; "
+            f"nothing half-written was left."
+        )
+    shard = re.search(r"[^\s'\"]+\.parquet", str(error))
+    if isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and shard:
+        return f"{name}: {shard[0]} cannot be read ({text}). {_way_out(Path(shard[0]))}"
     raise error
+
+
+def _way_out(shard: Path) -> str:
+    """What to do about a shard that cannot be read."""
+    if shard.absolute().is_relative_to(places.memo()):
+        return "Delete that file and run it again: what it held is reckoned anew."
+    parts = (
+        shard.absolute().relative_to(DATA.absolute()).parts if shard.absolute().is_relative_to(DATA.absolute()) else ()
+    )
+    return f"Run the stage that wrote it again: dvc repro -f {parts[0]}" if parts else "Mend or remove that file."
 
 
 def _sql_type(name: str) -> str:

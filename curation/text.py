@@ -40,7 +40,7 @@ def split_response(text: str, response_format: str) -> Parts:
 
 
 def join_response(reasoning: str | None, answer: str) -> str:
-    """The full text of a response, as the published 1.4M records write it (papers 11.1)."""
+    """The full text of a response, as the published 1.4M records write it (references 11.1)."""
     if reasoning is None:
         return answer
     return f"<think>{reasoning}</think>\n<answer>{answer}</answer>"

@@ -20,6 +20,7 @@ from curation.errors import ParamsError
 from curation.grade import check_all_references, grade
 from curation.params import Params
 from curation.select import read_curated, select
+from curation.stage import disk_errors_told
 
 SAMPLES = 5
 """Candidates that are named for each kind of change."""
@@ -85,7 +86,10 @@ def what_if(dataset: str, changes: Sequence[str]) -> WhatIf:
     if dataset not in now.datasets:
         raise ParamsError(f"select: no dataset {dataset!r} in params; {render.nearest(dataset, list(now.datasets))}.")
     then = changed(now, dataset, changes)
-    with tables.connect(memory_gb=now.resources.memory_gb, processes=now.resources.processes) as con:
+    with (
+        disk_errors_told("select"),
+        tables.connect(memory_gb=now.resources.memory_gb, processes=now.resources.processes) as con,
+    ):
         curated = read_curated(con)
         kept_before = _fates(curated, now, dataset=dataset, name="fates_now", con=con)
         if (then.grade, then.roles) != (now.grade, now.roles):

@@ -1,4 +1,4 @@
-"""Released rows of `am-1-4m`: the published shape of AM-DeepSeek-R1-Distilled-1.4M (papers 11.1).
+"""Released rows of `am-1-4m`: the published shape of AM-DeepSeek-R1-Distilled-1.4M (references 11.1).
 
 After the report's one column stand ours: ids and scalars.
 """

@@ -1,7 +1,7 @@
-"""Released rows of `am-40m`: the flat records of AM-DeepSeek-Distilled-40M (papers 11.2).
+"""Released rows of `am-40m`: the flat records of AM-DeepSeek-Distilled-40M (references 11.2).
 
 The report's three columns `pass_rate_<name>` are for the teachers in the roles small, medium
-and large; their names come from params (`release.pass_rates`), so the table is made by a
+and large; their names come from params (`datasets.<name>.pass_rates`), so the table is made by a
 function. After the report's columns stand ours: ids and scalars.
 """
 

@@ -1,4 +1,4 @@
-"""Released rows of `am-difficulty-rl`: prompts by difficulty level (R3; papers 11.4).
+"""Released rows of `am-difficulty-rl`: prompts by difficulty level (R3; references 11.4).
 
 A config per level. The published columns were not found, so all are ours; they are called as in the 40M records.
 """

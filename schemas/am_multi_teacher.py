@@ -1,4 +1,4 @@
-"""Released rows of `am-multi-teacher`: the shape of AM-Thinking-v1-Distilled and its siblings (papers 11.3).
+"""Released rows of `am-multi-teacher`: the shape of AM-Thinking-v1-Distilled and its siblings (references 11.3).
 
 A config per teacher. After the report's two columns stand ours: ids and scalars.
 """

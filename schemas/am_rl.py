@@ -1,4 +1,4 @@
-"""Released rows of `am-rl`: the columns that verl reads, as in AM-Thinking-v1-RL-Dataset (papers 11.5).
+"""Released rows of `am-rl`: the columns that verl reads, as in AM-Thinking-v1-RL-Dataset (references 11.5).
 
 After the report's five columns stand ours: ids and scalars.
 """

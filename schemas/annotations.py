@@ -15,7 +15,7 @@ ANNOTATIONS = Table(
             pa.string(),
             "Hash of the prompt's words with numbers and names masked; prompts that share it share a split.",
         ),
-        Column("label", pa.string(), "Task label out of Magpie's twelve (papers 12.1)."),
+        Column("label", pa.string(), "Task label out of Magpie's twelve (references 12.1)."),
         Column("difficulty", pa.string(), "very easy, easy, medium, hard or very hard (R1 2.3 step 3)."),
         Column("annotator", pa.string(), "rules, or the teacher that labelled it."),
         Column("num_turns", pa.int32(), "Messages of the conversation, system turns left out."),

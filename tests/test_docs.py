@@ -149,3 +149,14 @@ def test_links_lead_to_files(page):
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_every_citation_of_a_report_is_on_the_page_of_references():
+    page = (ROOT / "docs/references.md").read_text()
+    files = [path for kind in ("py", "sql", "json") for path in (ROOT / "curation").rglob(f"*.{kind}")]
+    texts = [
+        path.read_text() for path in (*files, *(ROOT / "schemas").rglob("*.py"), *PAGES, *(ROOT / "profiles").iterdir())
+    ]
+    cited = {one for text in texts for one in re.findall(r"\bR[1-8] \d+\.\d+", text)}
+    assert len(cited) > 15
+    assert sorted(one for one in cited if one not in page) == []

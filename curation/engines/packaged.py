@@ -10,6 +10,8 @@ which we don't need. A text-only GGUF with the architecture of Llama is what con
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +107,7 @@ def _converted(gguf: Path) -> Path:
     if target.exists():
         return target
     for module in ("transformers", "gguf", "accelerate"):
-        require(module, install="pip install 'curate[local]'", wanted_by=f"reading the model {gguf.name}")
+        require(module, install="pip install -e '.[local]'", wanted_by=f"reading the model {gguf.name}")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".converting-"))
     try:
@@ -151,6 +153,24 @@ def _tokenizer(gguf: Path) -> Any:
     digits = Digits(individual_digits=True)
     tokenizer.backend_tokenizer.pre_tokenizer = Sequence([digits, ByteLevel(add_prefix_space=False)])
     return tokenizer
+
+
+@contextmanager
+def loading(model: str) -> Iterator[None]:
+    """Turn what transformers raises of a model that is not there or not whole into a sentence.
+
+    Raises:
+        InstallError: The model is on no disk and no hub can be reached, or its files are incomplete.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        cause = " ".join(str(error).split())[:200]
+        raise InstallError(
+            f"model {model} cannot be loaded: {cause}. Wanted package:NAME of an installed package, a folder with the "
+            f"model, or a Hub id that is in the cache or can be reached (HF_HUB_OFFLINE=1 forbids that); a "
+            f"converted model under {places.models()} may be deleted and is made again."
+        ) from error
 
 
 def quiet_transformers() -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from curation.engines.chat import RenderedChat, render_chat
 from curation.engines.installed import library_version, require
-from curation.engines.packaged import model_identity, quiet_transformers, resolve_model
+from curation.engines.packaged import loading, model_identity, quiet_transformers, resolve_model
 from curation.engines.protocol import Completion, EngineSettings, Request, Sampling, version_text
 from curation.progress import say
 
@@ -32,7 +32,7 @@ class TransformersEngine:
     """Answers requests in batches of `settings.batch_size`, sorted by prompt."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        require("transformers", install="pip install 'curate[local]'", wanted_by="engine transformers")
+        require("transformers", install="pip install -e '.[local]'", wanted_by="engine transformers")
         library = f"{library_version('transformers')} {DECODING}"
         self.version = version_text(settings, library, model_identity(settings.model, settings.revision))
         self._settings = settings
@@ -77,14 +77,16 @@ class TransformersEngine:
         automatic = "cuda" if torch.cuda.is_available() else "cpu"
         device = automatic if settings.device == "auto" else settings.device
         dtype = {"cpu": "float32", "cuda": "bfloat16"}[device] if settings.dtype == "auto" else settings.dtype
-        model = AutoModelForCausalLM.from_pretrained(where, revision=revision, dtype=getattr(torch, dtype))
+        with loading(settings.model):
+            model = AutoModelForCausalLM.from_pretrained(where, revision=revision, dtype=getattr(torch, dtype))
+            tokenizer = AutoTokenizer.from_pretrained(where, revision=revision)
         if device == "cpu":
             _group_attention(model)
         say(f"engine transformers runs {settings.model} on {device} in {dtype}")
         stop = model.generation_config.eos_token_id
         return _Loaded(
             model=model.to(device).eval(),
-            tokenizer=AutoTokenizer.from_pretrained(where, revision=revision),
+            tokenizer=tokenizer,
             stop_tokens=frozenset(stop if isinstance(stop, list) else [stop]),
             max_length=model.config.max_position_embeddings,
         )

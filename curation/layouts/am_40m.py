@@ -1,4 +1,4 @@
-"""Flat records: those of AM-DeepSeek-Distilled-40M (papers 11.2)."""
+"""Flat records: those of AM-DeepSeek-Distilled-40M (references 11.2)."""
 
 from curation.layouts.layout import (
     FROM_SAMPLES,

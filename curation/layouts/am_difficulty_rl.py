@@ -1,4 +1,4 @@
-"""Prompts by difficulty level, flat (R3; papers 11.4: the published columns were not found)."""
+"""Prompts by difficulty level, flat (R3; references 11.4: the published columns were not found)."""
 
 from curation.layouts.layout import FROM_PROMPTS, PROMPT_COLUMNS, QUESTION, Layout, pass_rate_columns
 from curation.params import Dataset, Params

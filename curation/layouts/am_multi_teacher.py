@@ -1,4 +1,4 @@
-"""Conversations with info: the records of AM-Thinking-v1-Distilled and AM-Qwen3-Distilled (papers 11.3)."""
+"""Conversations with info: the records of AM-Thinking-v1-Distilled and AM-Qwen3-Distilled (references 11.3)."""
 
 from curation.layouts.layout import FROM_SAMPLES, RESPONSE, SAMPLE_COLUMNS, Layout, mapped, models, quoted
 from curation.params import Dataset, Params

@@ -1,4 +1,4 @@
-"""Prompts with rule-based rewards, as verl reads them: AM-Thinking-v1-RL-Dataset (papers 11.5).
+"""Prompts with rule-based rewards, as verl reads them: AM-Thinking-v1-RL-Dataset (references 11.5).
 
 The policy is the role in `values.policy`; the system prompt is that of its first teacher.
 """

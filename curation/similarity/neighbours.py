@@ -25,7 +25,7 @@ def nearest(queries: np.ndarray, base: np.ndarray, *, k: int) -> tuple[np.ndarra
         base: float32, (num_base, dim), rows of length 1.
         k: Neighbours per query.
     """
-    require("faiss", install="pip install 'curate[local]'", wanted_by="searching similar prompts")
+    require("faiss", install="pip install -e '.[local]'", wanted_by="searching similar prompts")
     index = _index(base)
     similarities, rows = index.search(queries, min(k, len(base)))
     if len(base) > FLAT_ROWS:

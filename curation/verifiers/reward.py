@@ -33,7 +33,7 @@ GPU_BATCH_RESPONSES = 16
 
 def version() -> str:
     """Version of this verifier and of the library that runs the model."""
-    require("transformers", install="pip install 'curate[local]'", wanted_by="verify.reward_model")
+    require("transformers", install="pip install -e '.[local]'", wanted_by="verify.reward_model")
     return f"1, transformers {library_version('transformers')}"
 
 

@@ -91,3 +91,12 @@ def test_several_commands_may_build_it_at_once(tiny_project):
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) for _ in range(3)]
     assert [one.communicate()[0] for one in running] == ['{"n": 5}\n'] * 3
     assert [path.name for path in Path(".curate").iterdir()] == ["catalog.duckdb"]
+
+
+def test_a_table_that_older_code_wrote_can_still_be_looked_at(tiny_project):
+    with duckdb.connect() as con:
+        shard = "data/grade/grades/00000.parquet"
+        con.execute(f"COPY (SELECT * EXCLUDE (cv_sample) FROM '{shard}') TO '{shard}.new' (FORMAT parquet)")
+    Path(f"{shard}.new").rename(shard)
+    with catalog.connect() as con:
+        assert "cv_sample" not in con.sql("SELECT * FROM grades").columns

@@ -33,8 +33,3 @@ def test_the_role_and_the_order_of_turns_make_another_prompt():
 def test_composed_and_decomposed_letters_are_one_prompt():
     composed, decomposed = ({"role": "user", "content": text} for text in ("é", "e\u0301"))
     assert hashing.prompt_id([composed]) == hashing.prompt_id([decomposed])
-
-
-@given(st.text())
-def test_draws_lie_in_the_unit_interval(text):
-    assert 0 <= hashing.unit_interval("seed", text) < 1

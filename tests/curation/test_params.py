@@ -34,7 +34,12 @@ def test_params_in_force_are_the_embedded_profile():
         ("clean.words_min", 0, "clean.words_min"),
         ("deduplicate.semantic.similarity_min", 1.5, "deduplicate.semantic.similarity_min"),
         ("annotate.annotator", "oracle", "annotate.annotator"),
-        ("teachers.0.engine", "magic", "teachers.0.engine"),
+        ("teachers.0.engine", "magic", "teachers.smollm2-plain.engine"),
+        ("teachers.0.temprature", 1, "teachers.smollm2-plain.temprature; did you mean temperature?"),
+        ("ingest.sources.3.columns.promt", "q", "ingest.sources.code.columns.promt; did you mean prompt?"),
+        ("datasets.am-1-4m.recip", "x", "datasets.am-1-4m.recip; did you mean recipe?"),
+        ("ingest.sources", [], "ingest.sources: List should have at least 1 item"),
+        ("clean.words_min", 5000, "clean.words_min 5000 is above words_max 2000"),
         ("datasets.am-1-4m.ask.roles", ["huge"], "names the role 'huge'; roles has: small, medium, large"),
     ],
 )

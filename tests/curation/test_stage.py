@@ -99,3 +99,26 @@ def test_an_unknown_dataset_is_named_with_those_there_are(project, capsys):
 
 def test_data_lies_under_the_working_directory():
     assert not stage_module.DATA.is_absolute()
+
+
+def test_a_broken_shard_says_which_file_and_what_to_do(project, monkeypatch, capsys):
+    monkeypatch.setenv("CURATE_HOME", str(project / "home"))
+    for path, advice in (
+        ("data/clean/prompts/0.parquet", "dvc repro -f clean"),
+        ("home/memo/m/0.parquet", "Delete that"),
+    ):
+        shard = project / path
+        shard.parent.mkdir(parents=True)
+        shard.write_bytes(b"PAR1 no more")
+        assert run_stage("score", lambda run, shard=shard: run.con.read_parquet(str(shard)).fetchall()) == 1
+        told = capsys.readouterr().err
+        assert str(shard) in told
+        assert advice in told
+
+
+def test_an_interrupted_stage_ends_with_a_sentence(project, capsys):
+    def interrupt(run):
+        raise KeyboardInterrupt
+
+    assert run_stage("clean", interrupt) == 130
+    assert "clean: interrupted; what the memo holds is kept" in capsys.readouterr().err

@@ -86,3 +86,10 @@ def test_a_folder_is_known_by_its_contents_alone(chat_model, tmp_path):
         weights.write(b"\x7f")
     assert model_identity(str(copied), None) != model_identity(str(chat_model), None)
     assert model_identity(str(copied), "mine") == "folder@mine"
+
+
+def test_a_model_that_no_hub_can_give_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    engine = open_engine(EngineSettings(engine="transformers", model="nobody/no-model", device="cpu"))
+    with pytest.raises(InstallError, match="model nobody/no-model cannot be loaded"):
+        engine.generate([Request((("user", "Hello"),), 1, 4)], Sampling(0.0, 1.0))

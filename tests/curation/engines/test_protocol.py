@@ -40,5 +40,5 @@ def test_an_engine_of_an_endpoint_wants_one():
 
 
 def test_an_engine_that_is_not_installed_says_what_to_install():
-    with pytest.raises(InstallError, match=r"needs the package 'vllm'.*pip install 'curate\[gpu\]'"):
+    with pytest.raises(InstallError, match=r"needs the package 'vllm'.*pip install -e '.\[gpu\]'"):
         open_engine(of(engine="vllm"))

@@ -130,7 +130,7 @@ def test_a_model_that_cannot_be_loaded_is_named(tmp_path):
         verdicts(TASKS[:1], str(tmp_path))
 
 
-# R5's own example (papers 12.2), values beyond the scale, extreme and broken outputs.
+# R5's own example (references 12.2), values beyond the scale, extreme and broken outputs.
 @pytest.mark.parametrize(
     ("outputs", "score", "clipped"),
     [
