@@ -219,7 +219,9 @@ def _run(run: Run) -> None:
     assert run.dataset is not None
     curated = read_curated(run.con)
     result = select(curated, run.params, dataset=run.dataset, con=run.con)
-    run.write(SELECTIONS, result.kept)
+    # Within a dataset these decide alone; with one config its name would only cost time.
+    configs = ["config"] if len(result.configs.keys() - {"all"}) > 1 else []
+    run.write(SELECTIONS, result.kept, order=[f"{layout_of(run.params.datasets[run.dataset]).unit}_id", *configs])
     run.write_drops(result.dropped)
     run.write_json("configs.json", result.configs)
     _write_statistics(run, curated, run.dataset)

@@ -63,9 +63,9 @@ class Run:
         folder.mkdir(parents=True)
         return folder
 
-    def write(self, table: Table, relation: Relation) -> int:
-        """Write one of the stage's own tables; returns its rows."""
-        return tables.write(relation, self.part / table.name, table)
+    def write(self, table: Table, relation: Relation, *, order: Sequence[str] | None = None) -> int:
+        """Write one of the stage's own tables, by `order` where fewer columns than its key decide; returns its rows."""
+        return tables.write(relation, self.part / table.name, table, order=order)
 
     def write_drops(self, dropped: Relation) -> dict[str, int]:
         """Write the drops, the columns that do not apply as null; returns rows by reason."""

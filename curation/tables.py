@@ -78,8 +78,11 @@ def write(
     shard_rows: int = SHARD_ROWS,
     row_group_rows: int = BATCH_ROWS,
     prefix: str = "",
+    order: Sequence[str] | None = None,
 ) -> int:
     """Write a relation as a table's shards, ordered by its key; returns the number of rows.
+
+    `order` names fewer columns where these decide alone: sorting by each costs as much as by the first.
 
     An empty relation gives one shard without rows, so that readers need no special case.
     Shards are called `<prefix>00000.parquet` and so on.
@@ -93,8 +96,8 @@ def write(
             f"{table.name}: rows for {folder} lack the column {missing[0]!r} (have: {', '.join(relation.columns)})"
         )
     columns = ", ".join(f'"{name}"' for name in table.column_names)
-    order = ", ".join(f'"{name}" NULLS FIRST' for name in table.key)
-    ordered = relation.query("rows_to_write", f"SELECT {columns} FROM rows_to_write ORDER BY {order}")
+    keys = ", ".join(f'"{name}" NULLS FIRST' for name in order or table.key)
+    ordered = relation.query("rows_to_write", f"SELECT {columns} FROM rows_to_write ORDER BY {keys}")
     reader = ordered.to_arrow_reader(row_group_rows)
     folder.mkdir(parents=True, exist_ok=True)
     batches = (_conform(batch, table, folder) for batch in reader)
