@@ -151,7 +151,7 @@ def _body(
         "The config `drops` holds every row that a stage or the selection dropped, with its reason.",
         _query_table(
             con,
-            f"SELECT stage, reason, count(*) AS rows FROM '{root}/drops/*.parquet' GROUP BY ALL ORDER BY rows DESC, stage, reason",
+            f"SELECT stage, reason, sum(num_units)::BIGINT AS rows FROM '{root}/drops/*.parquet' GROUP BY ALL ORDER BY rows DESC, stage, reason",
         ),
         "## Columns",
         _table(manifest["schema"], ("name", "type", "doc")),

@@ -6,7 +6,7 @@ that failed.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -172,7 +172,8 @@ def _judgements(tables: _Tables, sample_id: str, prompt_id: str, found: Sequence
     grades = [grade for one in found for grade in tables.rows("grades", where, prompt_id, one["teacher"])]
     lines += phrases.section("grade of its teacher on this prompt", map(phrases.figures, grades))
     of_sample = "(sample_id = ? OR sample_id IS NULL AND prompt_id = ?)"
-    return lines + phrases.section("datasets", _dataset_lines(tables, of_sample, sample_id, prompt_id))
+    teachers = {one["teacher"] for one in found}
+    return lines + phrases.section("datasets", _dataset_lines(tables, of_sample, sample_id, prompt_id, only=teachers))
 
 
 def _moved_to(tables: _Tables, ready: Row) -> str:
@@ -274,12 +275,24 @@ def _answers(tables: _Tables, prompt_id: str) -> list[str]:
     return phrases.section("responses", lines) + grades + phrases.section("check of the reference", checks) + datasets
 
 
-def _dataset_lines(tables: _Tables, where: str, *wanted: str) -> list[str]:
-    """What each dataset decided, by sample, or of the whole prompt."""
+def _dataset_lines(tables: _Tables, where: str, *wanted: str, only: Collection[str] = ()) -> list[str]:
+    """What each dataset decided, by sample, or of the whole prompt where one of the teachers `only` is in its scope."""
     kept = [phrases.selection(one) for one in tables.rows("selections", where, *wanted)]
     drops = tables.rows("drops", f"{where} AND dataset IS NOT NULL", *wanted)
-    dropped = [f"{one['dataset']}: {one['sample_id'] or 'the prompt'} is out: {phrases.drop(one)}" for one in drops]
+    drops = [one for one in drops if one["sample_id"] or not only or _in_scope(one["dataset"], only)]
+    dropped = [
+        f"{one['dataset']}: {one['sample_id'] or 'the prompt'} is out: {phrases.selected_against(one)}" for one in drops
+    ]
     return phrases.listed(sorted(kept + dropped), str)
+
+
+def _in_scope(dataset: str, teachers: Collection[str]) -> bool:
+    """Whether responses of some teachers are candidates of a dataset; yes where params no longer know the dataset."""
+    params = load()
+    block = params.datasets.get(dataset)
+    roles = block.values.get("roles", []) if block else []
+    in_scope = {name for role in roles for name in params.roles.get(role, [])}
+    return block is None or bool(in_scope & set(teachers))
 
 
 def _record_line(tables: _Tables, record_id: str) -> str:

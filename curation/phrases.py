@@ -37,6 +37,13 @@ def drop(row: Row) -> str:
     return f"{row['reason']}{figure}{detail}"
 
 
+def selected_against(row: Row) -> str:
+    """Why a dataset left a candidate out, and which one it took instead."""
+    several = f", all its {row['num_units']} candidates" if row["num_units"] > 1 else ""
+    winner = f", lost to {row['evidence_id']}" if row["evidence_id"] else ""
+    return f"{drop(row)}{several}{winner}"
+
+
 def verdict(row: Row) -> str:
     """What the verifier found."""
     if row["score"] is None:

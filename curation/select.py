@@ -129,14 +129,14 @@ def _drops(con: duckdb.DuckDBPyConnection, unit: str) -> Relation:
         WITH of_prompt AS (SELECT prompt_id, count(*) AS num_candidates FROM candidates GROUP BY prompt_id),
         whole AS (
             SELECT prompt_id, min(reason) AS reason, max(figure) AS figure, min(evidence_id) AS evidence_id,
-                num_candidates || ' candidates' AS detail
+                num_candidates AS num_units
             FROM left_out JOIN of_prompt USING (prompt_id)
             GROUP BY prompt_id, num_candidates
             HAVING num_candidates > 1 AND count(*) = num_candidates AND min(reason) = max(reason)
         )
-        SELECT NULL AS sample_id, prompt_id, reason, figure, evidence_id, detail FROM whole
+        SELECT NULL AS sample_id, prompt_id, reason, figure, evidence_id, num_units FROM whole
         UNION ALL
-        SELECT sample_id, prompt_id, reason, figure, evidence_id, NULL
+        SELECT sample_id, prompt_id, reason, figure, evidence_id, 1
         FROM left_out ANTI JOIN whole USING (prompt_id)
         """
     )
@@ -222,7 +222,7 @@ def _run(run: Run) -> None:
     # Within a dataset these decide alone; with one config its name would only cost time.
     configs = ["config"] if len(result.configs.keys() - {"all"}) > 1 else []
     run.write(SELECTIONS, result.kept, order=[f"{layout_of(run.params.datasets[run.dataset]).unit}_id", *configs])
-    run.write_drops(result.dropped)
+    assert run.write_drops(result.dropped) == result.num_dropped
     run.write_json("configs.json", result.configs)
     _write_statistics(run, curated, run.dataset)
     for config, outcomes in result.configs.items():

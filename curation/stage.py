@@ -68,9 +68,10 @@ class Run:
         return tables.write(relation, self.part / table.name, table, order=order)
 
     def write_drops(self, dropped: Relation) -> dict[str, int]:
-        """Write the drops, the columns that do not apply as null; returns rows by reason."""
+        """Write the drops, the columns that do not apply as null; returns units by reason."""
         given = set(dropped.columns)
         own = {"stage": f"'{self.stage}'", "dataset": f"'{self.dataset}'" if self.dataset else "NULL"}
+        own |= {} if "num_units" in given else {"num_units": "1"}
         columns = ", ".join(
             f"{own.get(name) or (name if name in given else 'NULL')}::{_sql_type(name)} AS {name}"
             for name in DROPS.column_names
@@ -78,7 +79,7 @@ class Run:
         self.write(DROPS, dropped.query("dropped", f"SELECT {columns} FROM dropped"))
         written = tables.read(self.con, self.part / DROPS.name, DROPS)
         counts = written.query(
-            "written", "SELECT reason, count(*) FROM written GROUP BY reason ORDER BY reason"
+            "written", "SELECT reason, sum(num_units)::BIGINT FROM written GROUP BY reason ORDER BY reason"
         ).fetchall()
         return dict(counts)
 
@@ -198,4 +199,4 @@ def _way_out(shard: Path) -> str:
 
 
 def _sql_type(name: str) -> str:
-    return "DOUBLE" if name == "figure" else "VARCHAR"
+    return {"figure": "DOUBLE", "num_units": "BIGINT"}.get(name, "VARCHAR")

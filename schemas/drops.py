@@ -33,6 +33,11 @@ DROPS = Table(
             nullable=True,
         ),
         Column(
+            "num_units",
+            pa.int64(),
+            "Units that the row stands for: 1; in select the prompt's candidates, where they share the reason.",
+        ),
+        Column(
             "detail",
             pa.string(),
             "Text for a reader: the bad value, the shared words; null where nothing is to be said.",

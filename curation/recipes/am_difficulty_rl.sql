@@ -3,7 +3,7 @@
 -- DeepSeek-R1 in the report) never solves is left out, as too hard or not verifiable. Level 1: the small model solves it
 -- sometimes. Level 2: the small one never and the medium one at least once, or both sometimes. Level 3: the
 -- large one fails, or solves it, and a draw keeps the share $keep_solved[category] of the solved (0.5 math, 0.1 code).
--- "Fails" is read as a pass rate of 0 and "solves" as 1, as the report does not say; a prompt may stand in several
+-- A prompt that one of the models did not answer, or whose answers nothing could verify, has no level. "Fails" is read as a pass rate of 0 and "solves" as 1, as the report does not say; a prompt may stand in several
 -- levels.
 WITH rates AS (
     SELECT prompt_id, category, pass_rates['small'] AS small, pass_rates['medium'] AS medium,
@@ -14,7 +14,7 @@ judged AS (
     SELECT *,
         CASE
             WHEN NOT list_contains(map_keys($keep_solved), category) THEN 'other_category'
-            WHEN ceiling IS NULL THEN 'unverified'
+            WHEN small IS NULL OR medium IS NULL OR large IS NULL OR ceiling IS NULL THEN 'unverified'
             WHEN ceiling = 0 THEN 'unsolved'
         END AS fate,
         list_filter(

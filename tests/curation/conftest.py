@@ -59,7 +59,7 @@ def _score(sample: Row, *, kept: bool) -> Row:
 
 
 def _drop(stage: str, reason: str, **columns: object) -> Row:
-    return {"stage": stage, "reason": reason, **columns}
+    return {"stage": stage, "reason": reason, "num_units": 1, **columns}
 
 
 WON, LOST, BENCH, CODE = (

@@ -39,7 +39,7 @@ def ready_row(name, answer, number=0, teacher="school"):
 
 def drop_row(loser, winner, reason="near_duplicate"):
     own = {"record_id": digest("record", loser), "evidence_id": digest("record", winner)}
-    return {"stage": "deduplicate", "reason": reason, **own}
+    return {"stage": "deduplicate", "reason": reason, "num_units": 1, **own}
 
 
 def moved(con, ready, prompts, drops=()):

@@ -91,6 +91,7 @@ def test_a_record_that_ingest_dropped_is_known_by_its_drop(tiny_project, con, id
     row = {
         "stage": "ingest",
         "reason": "bad_record",
+        "num_units": 1,
         "record_id": ids("record", "bad"),
         "evidence_id": "school.jsonl:3",
     }
@@ -107,7 +108,7 @@ def test_later_stages_that_have_not_run_are_said_so(tiny_project, ids):
 
 
 def test_many_rows_are_cut_and_counted(tiny_project, con, ids):
-    row = {"stage": "clean", "reason": "too_short", "evidence_id": "rule"}
+    row = {"stage": "clean", "reason": "too_short", "evidence_id": "rule", "num_units": 1}
     rows = [{**row, "record_id": digest("record", str(number))} for number in range(25)]
     tables.write(tables.from_rows(con, rows, DROPS), Path("data/clean/drops"), DROPS)
     assert explain("rule").splitlines()[-1] == "  … and 5 more; curate query lists all"

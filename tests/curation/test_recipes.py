@@ -310,7 +310,7 @@ def naive_difficulty_rl(samples: Sequence[Sample], values: dict = LEVELS) -> Fat
         )
         if category not in values["keep_solved"]:
             found[name, None] = ("other_category", None)
-        elif large is None:
+        elif None in (small, medium, large):
             found[name, None] = ("unverified", None)
         elif large == 0:
             found[name, None] = ("unsolved", None)
@@ -387,10 +387,11 @@ def naive_shortest(samples: Sequence[Sample]) -> Fates:
     """The recipe that docs/recipes.md shows being written; all answers here have one token."""
     found: Fates = {}
     for group in groups(in_scope(samples, SHORTEST)).values():
-        good = [s for s in group if s.score is not None and s.score > THRESHOLDS[s.category]]
+        kept = [s for s in group if s.reason is None]
+        good = [s for s in kept if s.score is not None and s.score > THRESHOLDS[s.category]]
         for s in group:
             failed = "unverified" if s.score is None else "failed_verification"
-            reason = "other_category" if s.category != "math" else None if s in good else failed
+            reason = s.reason or ("other_category" if s.category != "math" else None if s in good else failed)
             if reason is None and s is not good[0]:
                 found[s.id, None] = ("not_chosen", good[0].id)
             else:

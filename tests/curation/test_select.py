@@ -142,7 +142,7 @@ def selected(samples, params, con, block=None):
     result = select(curated(samples, con), params, dataset="mine", con=con)
     assert set(result.kept.columns) == set(SELECTIONS.column_names)
     kept, rows = (part.to_arrow_table().to_pylist() for part in (result.kept, result.dropped))
-    assert len(kept) + sum(result.num_dropped.values()) == result.num_candidates
+    assert len(kept) + sum(row["num_units"] for row in rows) == result.num_candidates
     dropped = {row["sample_id"]: row for row in rows if row["sample_id"]}
     for row in (row for row in rows if not row["sample_id"]):
         whole = {s.id: row for s in samples if s.prompt_id == row["prompt_id"] and s.teacher in PREFERENCE}

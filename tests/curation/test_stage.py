@@ -35,7 +35,7 @@ def test_a_stage_leaves_drops_and_counts(project, con):
     assert counts == {"unit": "record", "rows_in": 3, "rows_kept": 2, "dropped": {"too_short": 1}}
     assert (project / "data/clean/outcomes.csv").read_text() == "stage,outcome,rows\nclean,kept,2\nclean,too_short,1\n"
     rows = read(con, project / "data/clean/drops", DROPS).fetchall()
-    assert rows == [("clean", None, "too_short", 1.0, None, "r1", None, None, None)]
+    assert rows == [("clean", None, "too_short", 1.0, None, "r1", None, None, 1, None)]
 
 
 def test_rows_that_vanish_stop_the_stage(project):
