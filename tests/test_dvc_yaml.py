@@ -22,7 +22,7 @@ def imported(module: Path) -> set[str]:
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in names if name.startswith("curation.")}
+    return {name for name in names if name.startswith(("curation.", "schemas."))}
 
 
 def files_of(name: str) -> list[Path]:
@@ -50,6 +50,12 @@ def test_a_stage_depends_on_the_modules_that_it_imports(name):
         str(path.relative_to(ROOT)) for path in wanted if path.stem not in PLUMBING and not is_covered(path, deps)
     ]
     assert sorted(set(missing) - {"curation/__init__.py"}) == []
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_that_drops_depends_on_what_a_drop_is(name):
+    drops = "write_drops(" in (ROOT / f"curation/{name}.py").read_text()
+    assert not drops or "schemas/drops.py" in STAGES[name]["deps"]
 
 
 @pytest.mark.parametrize("name", STAGES)
