@@ -15,7 +15,7 @@ from curation.adapters.files import find_files, read_file
 from curation.adapters.read import check_source
 from curation.adapters.record import BadRecordError
 from curation.errors import DataError, ParamsError
-from curation.params import Benchmark, Category, Columns, Source
+from curation.params import CATEGORIES, Benchmark, Category, Columns, Source
 
 # Names under which public datasets keep our fields, the likeliest first.
 KNOWN = {
@@ -33,6 +33,7 @@ KNOWN = {
     "tests": ("tests", "test_case", "test_cases"),
     "constraints": ("constraints", "instruction_constrain"),
     "id": ("id", "uuid", "task_id"),
+    "category": ("category",),
 }
 GSM8K_REFERENCE = "#### (.+)$"
 T = TypeVar("T", Source, Benchmark)
@@ -80,6 +81,9 @@ def guess_source(wish: SourceWish, *, priority: int) -> Guess[Source]:
     notes = [f"{wish.path} has the columns {', '.join(record)}"]
     named = _parsed(wish.columns, wish.path, record) if wish.columns else {}
     guessed = {} if named else _guessed(record)
+    # What a user says of the category goes before a column of that name.
+    if wish.category:
+        guessed.pop("category", None)
     columns = Columns(**(named or guessed))
     if guessed:
         notes.append(f"guessed: {', '.join(f'{ours}={theirs}' for ours, theirs in guessed.items())} (else --columns)")
@@ -203,6 +207,8 @@ def _guessed(record: Mapping[str, Any]) -> dict[str, str]:
     for ours, names in KNOWN.items():
         there = [name for name in names if record.get(name) is not None]
         fitting = [name for name in there if isinstance(record[name], kinds.get(ours, object))]
+        if ours == "category":
+            fitting = [name for name in fitting if record[name] in CATEGORIES]
         if fitting and not (ours == "prompt" and "messages" in found):
             found[ours] = fitting[0]
     return found

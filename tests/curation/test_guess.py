@@ -36,6 +36,8 @@ def file(tmp_path):
         ({"messages": [{"role": "user", "content": "Hi"}], "prompt": "Hi"}, {"messages": "messages"}, "chat"),
         ({"prompt": "add", "tests": ["assert add(1, 2) == 3"]}, {"prompt": "prompt", "tests": "tests"}, "code"),
         ({"instruction": "Sing", "answer": None}, {"prompt": "instruction"}, "chat"),
+        ({"prompt": "Which?", "category": "science"}, {"prompt": "prompt", "category": "category"}, None),
+        ({"prompt": "Which?", "category": "algebra"}, {"prompt": "prompt"}, "chat"),
     ],
 )  # fmt: skip
 def test_known_names_are_guessed(file, record, columns, category):
