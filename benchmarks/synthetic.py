@@ -109,7 +109,7 @@ _TABLES = (
         DROPS,
         """
         SELECT 'score' AS stage, NULL AS dataset, 'repetition' AS reason, 9.0 AS figure, NULL AS evidence_id,
-            NULL AS record_id, prompt_id, sample_id, NULL AS detail
+            NULL AS record_id, prompt_id, sample_id, 1 AS num_units, NULL AS detail
         FROM answered WHERE repeats
         """,
     ),
