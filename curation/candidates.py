@@ -34,7 +34,16 @@ class Curated:
     reference_checks: Relation
 
 
-# Column: the table that has it, and its SQL. `verdicts` and `filled` are always there.
+# Column: the table that has it, and its SQL. Of samples `verdicts` and `filled` are always there, of prompts `rates`.
+_OF_PROMPT = {
+    "source": ("prompts", "prompts.source"),
+    "language": ("prompts", "prompts.language"),
+    "label": ("annotations", "annotations.label"),
+    "difficulty": ("annotations", "annotations.difficulty"),
+    "num_turns": ("annotations", "annotations.num_turns"),
+    "verifiable": ("annotations", "annotations.verifiable"),
+    "reference_outcome": ("reference_checks", "reference_checks.outcome"),
+}
 SAMPLE_COLUMNS = {
     "sample_id": ("verdicts", "verdicts.sample_id"),
     "prompt_id": ("verdicts", "verdicts.prompt_id"),
@@ -50,12 +59,7 @@ SAMPLE_COLUMNS = {
     "sample_index": ("responses", "responses.sample_index"),
     "brought": ("responses", "responses.record_id IS NOT NULL"),
     "has_reasoning": ("responses", "responses.reasoning IS NOT NULL"),
-    "source": ("prompts", "prompts.source"),
-    "language": ("prompts", "prompts.language"),
-    "label": ("annotations", "annotations.label"),
-    "difficulty": ("annotations", "annotations.difficulty"),
-    "num_turns": ("annotations", "annotations.num_turns"),
-    "verifiable": ("annotations", "annotations.verifiable"),
+    **_OF_PROMPT,
     "score_kept": ("scores", "scores.kept"),
     "perplexity": ("scores", "scores.perplexity"),
     "repetition": ("scores", "scores.repetition"),
@@ -73,7 +77,6 @@ SAMPLE_COLUMNS = {
     "mean_score": ("grades", "grades.mean_score"),
     "cv_population": ("grades", "grades.cv_population"),
     "cv_sample": ("grades", "grades.cv_sample"),
-    "reference_outcome": ("reference_checks", "reference_checks.outcome"),
 }
 _SAMPLE_JOINS = {
     "responses": "JOIN responses ON responses.sample_id = verdicts.sample_id",
@@ -91,13 +94,7 @@ PROMPT_COLUMNS = {
     "num_verified": ("rates", "rates.num_verified"),
     "num_passed": ("rates", "rates.num_passed"),
     "pass_rates": ("rates", "rates.pass_rates"),
-    "source": ("prompts", "prompts.source"),
-    "language": ("prompts", "prompts.language"),
-    "label": ("annotations", "annotations.label"),
-    "difficulty": ("annotations", "annotations.difficulty"),
-    "num_turns": ("annotations", "annotations.num_turns"),
-    "verifiable": ("annotations", "annotations.verifiable"),
-    "reference_outcome": ("reference_checks", "reference_checks.outcome"),
+    **_OF_PROMPT,
 }
 _PROMPT_JOINS = {
     "prompts": "JOIN prompts ON prompts.prompt_id = rates.prompt_id",

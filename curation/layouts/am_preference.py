@@ -1,19 +1,14 @@
 """Pairs of responses for DPO and LD-DPO (R6 7.3), in the columns that TRL reads."""
 
-from curation.layouts.layout import Layout
+from curation.layouts.layout import Layout, response_text
 from curation.params import Dataset, Params
 from schemas.am_preference import AM_PREFERENCE
-
-_TURN = """
-[{{'role': 'assistant', 'content': CASE WHEN {0}.reasoning IS NULL THEN {0}.answer
-ELSE '<think>' || {0}.reasoning || '</think>' || chr(10) || '<answer>' || {0}.answer || '</answer>' END}}]
-"""
 
 
 def _sql(dataset: Dataset, params: Params) -> str:
     columns = ", ".join(
         f"""
-        {_TURN.format(name)} AS {name},
+        [{{'role': 'assistant', 'content': {response_text(name)}}}] AS {name},
         {name}.teacher AS {name}_source,
         {name}_verdict.score AS {name}_score,
         {name}_score.reasoning_tokens + {name}_score.answer_tokens AS {name}_tokens,

@@ -30,10 +30,15 @@ class Layout:
     """Rows of `selections` that make one released row."""
 
 
-RESPONSE = """
-CASE WHEN responses.reasoning IS NULL THEN responses.answer
-ELSE '<think>' || responses.reasoning || '</think>' || chr(10) || '<answer>' || responses.answer || '</answer>' END
-"""
+def response_text(responses: str) -> str:
+    """SQL of the full text of a response (`curation.text.join_response`), by the name of its table in the statement."""
+    return f"""
+    CASE WHEN {responses}.reasoning IS NULL THEN {responses}.answer
+    ELSE '<think>' || {responses}.reasoning || '</think>' || chr(10) || '<answer>' || {responses}.answer || '</answer>' END
+    """
+
+
+RESPONSE = response_text("responses")
 
 QUESTION = """
 CASE WHEN len(prompts.messages) = 1 THEN prompts.messages[1].content
