@@ -246,12 +246,24 @@ class ScoreRules:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Scorer:
+    """The model that reckons perplexity."""
+
+    engine: Literal["transformers", "vllm"]
+    model: str
+    """package:NAME, a folder or a Hub id."""
+    revision: str | None
+    engine_options: dict[str, Any] = Field(default_factory=dict)
+    """What the engine needs to run, and max_model_len, beyond which a text is cut."""
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Score:
     """Figures of responses that need no reference."""
 
     tokenizer: str
-    scorer: str | None
-    """Model that reckons perplexity; null: none."""
+    scorer: Scorer | None
+    """Null reckons no perplexity."""
     repetition_words: Positive
     """Shortest run of words that counts as a repetition (value ours)."""
     ngram_tokens: Positive

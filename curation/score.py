@@ -19,6 +19,7 @@ Reference: R1 (arXiv 2503.19633) 2.3 step 10, format and repetition; R5, DeepDis
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -34,7 +35,7 @@ from curation.engines.packaged import loading, model_identity, resolve_model
 from curation.execute import Executor
 from curation.memo import Memo, compute
 from curation.params import Score, ScoreRules
-from curation.perplexity import load_scorer, perplexities, scorer_version
+from curation.perplexity import ScorerModel, scorer_version
 from curation.repetition import most_repeats
 from curation.scripts import mixes_scripts
 from curation.stage import Run, run_stage
@@ -213,20 +214,18 @@ def _load_tokenizer(name: str) -> Any:
 def _perplexities(texts: Relation, params: Score, con: duckdb.DuckDBPyConnection) -> Relation:
     """Perplexity of prompt and response by key, out of the memo; none where no scorer is named."""
     memo = Memo(places.memo() / "perplexity", PERPLEXITIES)
-    name = params.scorer
-    if name is None:
+    if params.scorer is None:
         return con.from_arrow(memo.schema.empty_table())
+    with closing(ScorerModel(params.scorer)) as scorer:
 
-    def work(batch: pa.Table) -> pa.Table:
-        whole = [
-            "\n".join(part for part in (row["prompt"], row["reasoning"], row["answer"]) if part is not None)
-            for row in batch.to_pylist()
-        ]
-        return pa.table(
-            [batch["key"], pa.array(perplexities(whole, load_scorer(name)), pa.float64())], schema=memo.schema
-        )
+        def work(batch: pa.Table) -> pa.Table:
+            whole = [
+                "\n".join(part for part in (row["prompt"], row["reasoning"], row["answer"]) if part is not None)
+                for row in batch.to_pylist()
+            ]
+            return pa.table([batch["key"], pa.array(scorer.perplexities(whole), pa.float64())], schema=memo.schema)
 
-    compute(memo, con, _once(texts, "perplexity_key"), work, batch_rows=params.batch_rows, label="perplexity")
+        compute(memo, con, _once(texts, "perplexity_key"), work, batch_rows=params.batch_rows, label="perplexity")
     return memo.rows(con)
 
 

@@ -17,6 +17,8 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from curation.errors import ParamsError
 
 Positive = Annotated[int, Field(gt=0)]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ class EngineSettings:
     """openai: base URL, mostly ending in /v1."""
     template_arguments: dict[str, Any] = Field(default_factory=dict)
     """What the chat template reads beside the messages, such as enable_thinking."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Dtype = "auto"
     """transformers: auto is float32 on a CPU and bfloat16 on a GPU; vllm: what the model says."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     """transformers: auto takes a GPU where there is one."""
     batch_size: Positive = 64
     """transformers: requests decoded at once."""
@@ -119,6 +121,13 @@ def engine_settings(
         raise ParamsError(
             f"engine {engine} for {model}: {place}: {detail['msg']}, got {detail['input']!r}; options are: {allowed}."
         ) from error
+
+
+def dtype_on(device: Device, settings: EngineSettings) -> Dtype:
+    """The dtype of settings; auto stands for float32 on a CPU and for bfloat16 on a GPU."""
+    if settings.dtype != "auto":
+        return settings.dtype
+    return "float32" if device == "cpu" else "bfloat16"
 
 
 def version_text(settings: EngineSettings, library: str, model: str) -> str:

@@ -36,6 +36,12 @@ def test_params_in_force_are_the_embedded_profile():
         ("annotate.annotator", "oracle", "annotate.annotator"),
         ("teachers.0.engine", "magic", "teachers.smollm2-plain.engine"),
         ("teachers.0.temprature", 1, "teachers.smollm2-plain.temprature; did you mean temperature?"),
+        (
+            "score.scorer",
+            {"engine": "magic", "model": "m", "revision": None},
+            "score.scorer.engine: Input should be 'tr",
+        ),
+        ("score.scorer", {"engine": "vllm", "modle": "m", "revision": None}, "score.scorer.modle; did you mean model?"),
         ("ingest.sources.3.columns.promt", "q", "ingest.sources.code.columns.promt; did you mean prompt?"),
         ("datasets.am-1-4m.recip", "x", "datasets.am-1-4m.recip; did you mean recipe?"),
         ("ingest.sources", [], "ingest.sources: List should have at least 1 item"),

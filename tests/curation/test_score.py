@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from curation import tables
 from curation.hashing import digest
 from curation.memo import Memo
-from curation.params import Score, ScoreRules
+from curation.params import Score, Scorer, ScoreRules
 from curation.score import FIGURES, Scored, lengths, score
 from schemas.prompts import PROMPTS
 from schemas.responses import RESPONSES
@@ -149,7 +149,8 @@ def test_equal_texts_are_reckoned_once(run_score, con, tmp_path, monkeypatch):
 
 def test_a_scorer_gives_perplexities_and_its_rule_drops(run_score, params, tiny_model):
     rows = [response(index, f"w{index + 1} w2 w3") for index in range(4)]
-    scored = replace(params, scorer=str(tiny_model), rules=replace(RULES, perplexity_max=1e9))
+    scorer = Scorer("transformers", str(tiny_model), None)
+    scored = replace(params, scorer=scorer, rules=replace(RULES, perplexity_max=1e9))
     figures = by_index(run_score(rows, params=scored).scores, "perplexity")
     middle = sorted(figures.values())[1]
     strict = replace(scored, rules=replace(RULES, perplexity_max=middle))
