@@ -1,10 +1,11 @@
-"""grade and every recipe's select over synthetic tables, against one plain scan of the columns that each reads.
+"""grade and every recipe's select over synthetic tables, against plain aggregates of the columns that each reads.
 
     python benchmarks/select_at_scale.py --prompts 170000 --folder .bench/quick
 
 makes the tables (12 responses a prompt; 40 million by default, 4 GB of disk), then runs each stage in a process of its own as
-`dvc repro` does, writing included, and prints seconds, the scan's seconds, their ratio and the peak of memory. Figures go to
-benchmarks/results/select_at_scale.json.
+`dvc repro` does, writing and statistics included, and prints seconds and the peak of memory, beside the seconds of two
+plain DuckDB programs over the same columns: `scan` takes the least and greatest value of each, `grouped` the same
+per prompt. Figures go to benchmarks/results/select_at_scale.json.
 """
 
 import argparse
@@ -29,9 +30,20 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results/select_at_scale.json"
 GRADE_READS = {"verdicts": {"sample_id", "prompt_id", "teacher", "category", "score"}}
 STAGE_OF = {
-    "verdicts": "verify", "responses": "distill", "scores": "score", "score_drops": "score", "grades": "grade",
+    "verdicts": "verify", "responses": "distill", "scores": "score", "grades": "grade",
     "prompts": "annotate", "annotations": "annotate",
 }  # fmt: skip
+# What select reads for any recipe: scope, splits and statistics.
+ALWAYS = {
+    "prompts": {"prompt_id", "category", "source", "language", "reference", "tests", "constraints"},
+    "annotations": {"prompt_id", "group_id", "label", "difficulty"},
+    "grades": {"prompt_id", "teacher", "category", "num_verified", "num_passed", "pass_rate", "cv_population"},
+}
+OF_SAMPLES = {
+    "responses": {"teacher"},
+    "verdicts": {"sample_id", "prompt_id", "teacher"},
+    "scores": {"sample_id", "teacher", "perplexity", "reasoning_tokens", "answer_tokens"},
+}
 
 
 def main() -> None:
@@ -41,7 +53,7 @@ def main() -> None:
         "--folder", type=Path, default=ROOT / ".bench/select_at_scale", help="a project is made there, or used again"
     )
     parser.add_argument("--prompts", type=int, default=3_340_000)
-    parser.add_argument("--memory-gb", type=float, default=6, help="resources.memory_gb of the runs")
+    parser.add_argument("--memory-gb", type=float, default=9, help="resources.memory_gb of the runs")
     parser.add_argument("--only", nargs="*", help="grade, or names of datasets")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
@@ -54,10 +66,12 @@ def main() -> None:
     for name in args.only or ["grade", *params.datasets]:
         command = ["curation.grade"] if name == "grade" else ["curation.select", name]
         reads = GRADE_READS if name == "grade" else columns_read(name, params)
-        scan, _ = timed([sys.executable, "-c", scan_program(reads)])
+        scan, _ = timed([sys.executable, "-c", scan_program(reads, grouped=False)])
+        grouped, _ = timed([sys.executable, "-c", scan_program(reads, grouped=True)])
         seconds, peak_gb = timed([sys.executable, "-m", *command])
-        rows.append({"stage": name, "seconds": round(seconds, 1), "scan_seconds": round(scan, 1)})
-        rows[-1] |= {"ratio": round(seconds / scan, 1), "peak_gb": round(peak_gb, 1)}
+        row = {"stage": name, "seconds": seconds, "scan_seconds": scan, "times_scan": seconds / scan}
+        row |= {"grouped_seconds": grouped, "times_grouped": seconds / grouped, "peak_gb": peak_gb}
+        rows.append({key: round(value, 1) if isinstance(value, float) else value for key, value in row.items()})
         print(json.dumps(rows[-1]), flush=True)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(
@@ -76,32 +90,32 @@ def write_params(memory_gb: float) -> None:
 
 
 def columns_read(dataset: str, params: Params) -> dict[str, set[str]]:
-    """Columns of the tables that a dataset's recipe makes its candidates of."""
+    """Columns of the tables that a dataset's select reads."""
     block = params.datasets[dataset]
-    columns = SAMPLE_COLUMNS if layout_of(block).unit == "sample" else PROMPT_COLUMNS
-    found: dict[str, set[str]] = {}
-    for table, sql in named_columns(columns, read_recipe(block.recipe).sql).values():
-        owners = re.findall(r"(\w+)\.(\w+)", sql) if table != "rates" else []
-        owners += [
-            ("grades", name) for name in ("prompt_id", "teacher", "num_verified", "num_passed") if table == "rates"
-        ]
-        for owner, column in owners:
-            if owner in STAGE_OF:
-                found.setdefault(owner, {"prompt_id" if owner in ("prompts", "annotations", "grades") else "sample_id"})
-                found[owner].add(column)
+    of_samples = layout_of(block).unit == "sample"
+    found = {table: set(columns) for table, columns in (ALWAYS | (OF_SAMPLES if of_samples else {})).items()}
+    for _, sql in named_columns(
+        SAMPLE_COLUMNS if of_samples else PROMPT_COLUMNS, read_recipe(block.recipe).sql
+    ).values():
+        for table, column in re.findall(r"(\w+)\.(\w+)", sql):
+            if table in STAGE_OF:
+                found[table] |= {column} | ({"sample_id"} if table == "responses" else set())
     return found
 
 
-def scan_program(reads: dict[str, set[str]]) -> str:
-    """A program that reads every value of some columns once, table by table."""
-    folders = {table: f"data/{STAGE_OF[table]}/{'drops' if table == 'score_drops' else table}" for table in reads}
-    lines = [
-        f'con.execute("SELECT {", ".join(f"min({c}), max({c})" for c in sorted(columns))} '
-        f"FROM '{folders[table]}/*.parquet'\").fetchall()"
-        for table, columns in reads.items()
-    ]
+def scan_program(reads: dict[str, set[str]], *, grouped: bool) -> str:
+    """A program that aggregates every value of some columns once, table by table: as a whole, or per prompt."""
+    statements = []
+    for table, columns in reads.items():
+        source, names = f"'data/{STAGE_OF[table]}/{table}/*.parquet'", sorted(columns)
+        if grouped:
+            ends = ", ".join(f"min({name}) AS {name}_min, max({name}) AS {name}_max" for name in names)
+            source = f"(SELECT {ends} FROM {source} GROUP BY prompt_id)"
+            names = [f"{name}_{end}" for name in names for end in ("min", "max")]
+        statements.append(f"SELECT {', '.join(f'min({name}), max({name})' for name in names)} FROM {source}")
     return "\n".join(
-        ["import duckdb", "con = duckdb.connect()", "con.execute('SET enable_progress_bar = false')", *lines]
+        ["import duckdb", "con = duckdb.connect()", "con.execute('SET enable_progress_bar = false')"]
+        + [f"con.execute({statement!r}).fetchall()" for statement in statements]
     )
 
 

@@ -6,11 +6,8 @@ rates differ by prompt, so that recipes find easy, hard and mixed ones.
 
 from pathlib import Path
 
-import duckdb
-
 from curation import tables
 from schemas.annotations import ANNOTATIONS
-from schemas.drops import DROPS
 from schemas.prompts import PROMPTS
 from schemas.responses import RESPONSES
 from schemas.scores import SCORES
@@ -100,23 +97,9 @@ _TABLES = (
         """
         SELECT sample_id, prompt_id, teacher, 1 + (hash(sample_id) % 100) / 10 AS perplexity, 1 AS repetition,
             1 AS frequent_ngrams, true AS well_formed, false AS language_mixed, true AS boxed,
-            (hash(sample_id, 3) % 8000)::INT AS reasoning_tokens, 300 AS answer_tokens, NOT repeats AS kept
+            (hash(sample_id, 3) % 8000)::INT AS reasoning_tokens, 300 AS answer_tokens,
+            CASE WHEN repeats THEN 'repetition' END AS reason, CASE WHEN repeats THEN 9.0 END AS figure
         FROM answered
         """,
     ),
-    (
-        "score",
-        DROPS,
-        """
-        SELECT 'score' AS stage, NULL AS dataset, 'repetition' AS reason, 9.0 AS figure, NULL AS evidence_id,
-            NULL AS record_id, prompt_id, sample_id, 1 AS num_units, NULL AS detail
-        FROM answered WHERE repeats
-        """,
-    ),
 )
-
-
-def scan(con: duckdb.DuckDBPyConnection, folder: Path, columns: list[str]) -> None:
-    """The yardstick: one plain pass over some columns, aggregated so that every value is read."""
-    looked_at = ", ".join(f"min({column}), max({column}), count({column})" for column in columns)
-    con.execute(f"SELECT {looked_at} FROM '{folder}/*.parquet'").fetchall()

@@ -1,6 +1,6 @@
 """A recipe: one SQL file that says of every candidate whether a dataset keeps it, and if not, why.
 
-The file is a SELECT over the table `candidates` (`curation.candidates`). It reads `$name` from
+The file is a SELECT over `candidates` (`curation.candidates`). It reads `$name` from
 `datasets.<name>.values` and returns the columns `sample_id` (null where candidates are prompts), `prompt_id`,
 `config`, `role`, `figure`, `reason` (null: kept) and `evidence_id`, for every candidate one row or one per config. A
 candidate that a config keeps is kept; one that none keeps is dropped, for the reason of its first config.
@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from curation.candidates import Candidates, check_joined
 from curation.errors import DataError, ParamsError
 from curation.params import Dataset
 from curation.render import nearest
@@ -54,12 +55,13 @@ def read_recipe(name: str) -> Recipe:
 def run_recipe(
     recipe: Recipe,
     block: Dataset,
+    candidates: Candidates,
     *,
     dataset: str,
     unit: Literal["sample", "prompt"],
     con: duckdb.DuckDBPyConnection,
-) -> None:
-    """Make the table `chosen` of what a recipe returns for the table `candidates`.
+) -> int:
+    """Make the temporary table `chosen` of what a recipe returns for the candidates; returns how many these are.
 
     Raises:
         ParamsError: The recipe is no valid SQL, or its values don't fit it.
@@ -71,14 +73,16 @@ def run_recipe(
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise ParamsError(f"{where} must hold one SELECT statement; it holds {len(statements)} statement(s).")
         values = _values(block, set(statements[0].named_parameters), where=where, dataset=dataset)
-        returned = con.sql(statements[0].query, params=values)
+        rows = candidates.rows
+        recipe_sql = f"WITH candidates AS (FROM rows) FROM (\n{statements[0].query}\n)"
+        returned = con.sql(recipe_sql, params=values)
         _check_columns(returned, where)
         con.execute(f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT {_TYPED} FROM returned")
     except (duckdb.ProgrammingError, duckdb.DataError) as error:
         raise ParamsError(
             f"{where} cannot be run: {error}. docs/recipes.md lists the columns of candidates."
         ) from error
-    _check_chosen(recipe.name, dataset, f"{unit}_id", con)
+    return _check_chosen(recipe.name, candidates, dataset, f"{unit}_id", con)
 
 
 def _values(block: Dataset, named: set[str], *, where: str, dataset: str) -> dict[str, Any]:
@@ -110,27 +114,27 @@ def _check_columns(returned: Relation, where: str) -> None:
         raise ParamsError(f"{where} returns no column {missing[0]!r} (returns: {', '.join(returned.columns)}).")
 
 
-def _check_chosen(recipe: str, dataset: str, key: str, con: duckdb.DuckDBPyConnection) -> None:
+def _check_chosen(recipe: str, candidates: Candidates, dataset: str, key: str, con: duckdb.DuckDBPyConnection) -> int:
     """Every candidate has a row, nothing else has one, and no two rows share a config."""
     # Equal sums of hashes tell equal ids without a join; what differs is then looked for.
-    sums = [
-        con.sql(f"SELECT count(*), sum(hash({key})), bit_xor(hash({key})) FROM {name}").fetchall()[0]
-        for name in ("candidates", "chosen")
-    ]
+    of_ids = f"count(*), sum(hash({key})), bit_xor(hash({key}))"
+    sums = [rows.aggregate(of_ids).fetchall()[0] for rows in (candidates.ids, con.table("chosen"))]
+    num_candidates, num_rows = int(sums[0][0]), int(sums[1][0])
     if sums[0] == sums[1]:
-        return
-    num_candidates, num_rows = sums[0][0], sums[1][0]
+        return num_candidates
+    check_joined(candidates, dataset)
     faults = {
-        "gives no row to the candidate": f"SELECT {key} FROM candidates ANTI JOIN chosen USING ({key})",
-        "gives a row to what is no candidate": f"SELECT {key} FROM chosen ANTI JOIN candidates USING ({key})",
+        "gives no row to the candidate": f"SELECT {key} FROM ids ANTI JOIN chosen USING ({key})",
+        "gives a row to what is no candidate": f"SELECT {key} FROM chosen ANTI JOIN ids USING ({key})",
         "gives several rows of one config to the candidate": f"""
             SELECT {key} FROM chosen GROUP BY {key}, config HAVING count(*) > 1
         """,
     }
     for fault, sql in faults.items():
-        found = con.sql(f"SELECT count(*), min({key}) FROM ({sql})").fetchall()[0]
+        found = candidates.ids.query("ids", f"SELECT count(*), min({key}) FROM ({sql})").fetchall()[0]
         if found[0]:
             raise DataError(
                 f"select {dataset}: the recipe {recipe} {fault} {found[1]} ({found[0]:,} such; {num_candidates:,} "
                 f"candidates, {num_rows:,} rows). See docs/recipes.md."
             )
+    return num_candidates

@@ -4,14 +4,14 @@ In: `responses` of distill, `prompts` of annotate. Out: `scores`, a row for ever
 `drops`, a row for each that breaks a rule: `malformed`, `language_mixed`, `no_box`, `too_long`, `repetition`,
 `frequent_ngram`, `perplexity`; the first of them in this order is the reason, its figure decided.
 Beside them lengths.csv, the histogram of lengths. Rules say what recipes should leave out; the
-row stays in `scores` with `kept` false.
+row stays in `scores`, with its reason.
 
 Token ids and the other figures of a response go through the memo `score`, perplexities through
 `perplexity`: a rule's threshold moves without either being reckoned again.
 
 Example row: {"sample_id": "1f0c...", "prompt_id": "9ab2...", "teacher": "smollm2-plain",
 "perplexity": null, "repetition": 1, "frequent_ngrams": 0, "well_formed": true, "language_mixed":
-false, "boxed": false, "reasoning_tokens": 0, "answer_tokens": 9, "kept": true}
+false, "boxed": false, "reasoning_tokens": 0, "answer_tokens": 9, "reason": null, "figure": null}
 
 Reference: R1 (arXiv 2503.19633) 2.3 step 10, format and repetition; R5, DeepDistill (arXiv
 2504.17565), 6.6, perplexity, 20-token strings, even turns.
@@ -108,11 +108,15 @@ def score(
         LEFT JOIN perplexity ON perplexity.key = scored_texts.perplexity_key
         """,
     )
-    con.execute(f"CREATE OR REPLACE TEMP TABLE scored_rows AS SELECT *, {_reason(params.rules)} AS reason FROM joined")
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE scored_rows AS
+        SELECT * EXCLUDE (category), {_reason(params.rules)} AS reason, {_FIGURE} AS figure FROM joined
+        """
+    )
     rows = con.table("scored_rows")
     return Scored(
-        scores=rows.project("* EXCLUDE (reason, category), reason IS NULL AS kept"),
-        dropped=rows.filter("reason IS NOT NULL").project(f"reason, {_FIGURE} AS figure, prompt_id, sample_id"),
+        scores=rows, dropped=rows.filter("reason IS NOT NULL").project("reason, figure, prompt_id, sample_id")
     )
 
 

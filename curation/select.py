@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import duckdb
 
 from curation import tables
-from curation.candidates import Curated, build_candidates, build_prompt_candidates
+from curation.candidates import Curated, prompt_candidates, sample_candidates
 from curation.errors import DataError, ParamsError
 from curation.grade import create_passed
 from curation.layouts.named import layout_of
@@ -33,7 +33,6 @@ from curation.stage import DATA, Run, run_stage
 from curation.statistics import PLOTTED, Figures, plotted, reckon
 from curation.tables import Relation, count
 from schemas.annotations import ANNOTATIONS
-from schemas.drops import DROPS
 from schemas.grades import GRADES
 from schemas.prompts import PROMPTS
 from schemas.reference_checks import REFERENCE_CHECKS
@@ -65,8 +64,7 @@ def select(curated: Curated, params: Params, *, dataset: str, con: duckdb.DuckDB
         curated: Tables of one connection.
         params: Reads `seed`, `roles`, `grade.thresholds` and the dataset's block.
         dataset: Name of the dataset in params.
-        con: The connection; gets the temporary tables `candidates`, `chosen` and `left_out` and the macros
-            `passed` and `draw`.
+        con: The connection; gets the temporary tables `chosen` and `fates` and the macros `passed` and `draw`.
 
     Raises:
         ParamsError: The recipe is missing or is no valid SQL, or its values don't fit it.
@@ -76,12 +74,13 @@ def select(curated: Curated, params: Params, *, dataset: str, con: duckdb.DuckDB
     recipe, unit = read_recipe(block.recipe), layout_of(block).unit
     create_passed(con, params.grade.thresholds)
     create_draw(con, params.seed)
-    build = build_candidates if unit == "sample" else build_prompt_candidates
-    build(curated, params, dataset=dataset, recipe=recipe.sql, con=con)
-    run_recipe(recipe, block, dataset=dataset, unit=unit, con=con)
-    _leave_out(con, f"{unit}_id")
-    num_dropped = dict(con.sql("SELECT reason, count(*) FROM left_out GROUP BY reason ORDER BY reason").fetchall())
-    num_candidates = count(con.table("candidates"))
+    candidates_of = sample_candidates if unit == "sample" else prompt_candidates
+    candidates = candidates_of(curated, params, dataset=dataset, recipe=recipe.sql, con=con)
+    num_candidates = run_recipe(recipe, block, candidates, dataset=dataset, unit=unit, con=con)
+    _settle_fates(con, f"{unit}_id", one_row_each=count(con.table("chosen")) == num_candidates)
+    num_dropped = dict(
+        con.sql("SELECT reason, count(*) FROM fates WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL").fetchall()
+    )
     if not block.allow_empty and num_candidates == sum(num_dropped.values()):
         raise DataError(_empty_sentence(dataset, num_dropped))
     kept = _kept(con, curated.annotations, block, dataset)
@@ -101,43 +100,47 @@ def create_draw(con: duckdb.DuckDBPyConnection, seed: int) -> None:
     )
 
 
-def _leave_out(con: duckdb.DuckDBPyConnection, key: str) -> None:
-    """Make the table `left_out` of the candidates that no config keeps, each with the reason of its first config."""
-    one_row_each = count(con.table("chosen")) == count(con.table("candidates"))
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE left_out AS
-        SELECT sample_id, prompt_id, reason, figure, evidence_id FROM chosen
-        {
-            "WHERE reason IS NOT NULL"
-            if one_row_each
-            else f'''
-        QUALIFY count(*) FILTER (reason IS NULL) OVER (PARTITION BY {key}) = 0
-            AND row_number() OVER (PARTITION BY {key} ORDER BY config) = 1
-        '''
-        }
-        """
-    )
+def _settle_fates(con: duckdb.DuckDBPyConnection, key: str, *, one_row_each: bool) -> None:
+    """Make `fates`, a row per candidate: without reason where a config keeps it, else with that of its first config.
+
+    With a row for each that is what the recipe returned.
+    """
+    con.execute("DROP VIEW IF EXISTS fates")
+    con.execute("DROP TABLE IF EXISTS fates_by_config")
+    if not one_row_each:
+        con.execute(
+            f"""
+            CREATE TEMP TABLE fates_by_config AS
+            SELECT any_value(sample_id) AS sample_id, any_value(prompt_id) AS prompt_id,
+                CASE WHEN count(*) = count(reason) THEN
+                    arg_min({{'reason': reason, 'figure': figure, 'evidence_id': evidence_id}}, coalesce(config, ''))
+                END AS lost,
+                lost['reason'] AS reason, lost['figure'] AS figure, lost['evidence_id'] AS evidence_id
+            FROM chosen
+            GROUP BY {key}
+            """
+        )
+    con.execute(f"CREATE TEMP VIEW fates AS FROM {'chosen' if one_row_each else 'fates_by_config'}")
 
 
 def _drops(con: duckdb.DuckDBPyConnection, unit: str) -> Relation:
     """Rows of `drops`: a prompt whose candidates are all left out for one reason stands once."""
     if unit == "prompt":
-        return con.sql("SELECT sample_id, prompt_id, reason, figure, evidence_id FROM left_out")
+        return con.sql("SELECT sample_id, prompt_id, reason, figure, evidence_id FROM fates WHERE reason IS NOT NULL")
     return con.sql(
         """
-        WITH of_prompt AS (SELECT prompt_id, count(*) AS num_candidates FROM candidates GROUP BY prompt_id),
-        whole AS (
+        WITH whole AS (
             SELECT prompt_id, min(reason) AS reason, max(figure) AS figure, min(evidence_id) AS evidence_id,
-                num_candidates AS num_units
-            FROM left_out JOIN of_prompt USING (prompt_id)
-            GROUP BY prompt_id, num_candidates
-            HAVING num_candidates > 1 AND count(*) = num_candidates AND min(reason) = max(reason)
+                count(*) AS num_units
+            FROM fates
+            GROUP BY prompt_id
+            HAVING count(*) > 1 AND count(*) = count(reason) AND min(reason) = max(reason)
         )
         SELECT NULL AS sample_id, prompt_id, reason, figure, evidence_id, num_units FROM whole
         UNION ALL
         SELECT sample_id, prompt_id, reason, figure, evidence_id, 1
-        FROM left_out ANTI JOIN whole USING (prompt_id)
+        FROM fates ANTI JOIN whole USING (prompt_id)
+        WHERE reason IS NOT NULL
         """
     )
 
@@ -156,28 +159,25 @@ def _configs(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
 
 
 def _kept(con: duckdb.DuckDBPyConnection, annotations: Relation, block: Dataset, dataset: str) -> Relation:
-    """Rows of `selections`; the groups of prompts are only looked up where there is something to split."""
-    grouped = block.split_by == "group" and len(block.splits) > 1
-    split = _split(block, dataset, grouped=grouped)
-    return con.sql(
-        f"""
-        SELECT '{dataset}' AS dataset, config, sample_id, prompt_id, role, {split} AS split, figure
-        FROM chosen {"JOIN annotations USING (prompt_id)" if grouped else ""}
-        WHERE reason IS NULL
-        """
-    )
-
-
-def _split(block: Dataset, dataset: str, *, grouped: bool) -> str:
-    """SQL of a split: by the draw of the prompt or its group, so that it stays where it is when other rows come."""
+    """Rows of `selections`, each with the split of its prompt."""
     total = sum(block.splits.values())
     if abs(total - 1) > 1e-9:
         raise ParamsError(f"select: the shares of datasets.{dataset}.splits add up to {total:g}, wanted 1.")
     test, validation = block.splits.get("test", 0), block.splits.get("validation", 0)
-    own_draw = f"draw('split/' || {'group_id' if grouped else 'prompt_id'})"
-    return (
-        f"CASE WHEN {own_draw} < {test} THEN 'test' WHEN {own_draw} < {test + validation} THEN 'validation' "
-        f"ELSE 'train' END"
+    # By a draw of the prompt or its group, so that a row stays where it is when others come; reckoned once per prompt.
+    return con.sql(
+        f"""
+        WITH drawn AS (SELECT prompt_id, draw('split/' || {block.split_by}_id) AS share FROM annotations),
+        split AS (
+            SELECT prompt_id,
+                CASE WHEN share < {test} THEN 'test' WHEN share < {test + validation} THEN 'validation' ELSE 'train' END
+                    AS split
+            FROM drawn
+        )
+        SELECT '{dataset}' AS dataset, config, sample_id, prompt_id, role, split, figure
+        FROM chosen JOIN split USING (prompt_id)
+        WHERE reason IS NULL
+        """
     )
 
 
@@ -209,7 +209,6 @@ def read_curated(con: duckdb.DuckDBPyConnection) -> Curated:
         responses=tables.read(con, DATA / "distill" / RESPONSES.name, RESPONSES),
         verdicts=tables.read(con, DATA / "verify" / VERDICTS.name, VERDICTS),
         scores=tables.read(con, DATA / "score" / SCORES.name, SCORES),
-        score_drops=tables.read(con, DATA / "score" / DROPS.name, DROPS),
         grades=tables.read(con, DATA / "grade" / GRADES.name, GRADES),
         reference_checks=tables.read(con, DATA / "grade" / REFERENCE_CHECKS.name, REFERENCE_CHECKS),
     )
@@ -220,9 +219,10 @@ def _run(run: Run) -> None:
     curated = read_curated(run.con)
     result = select(curated, run.params, dataset=run.dataset, con=run.con)
     # Within a dataset these decide alone; with one config its name would only cost time.
+    ids = ["prompt_id", "sample_id"]
     configs = ["config"] if len(result.configs.keys() - {"all"}) > 1 else []
-    run.write(SELECTIONS, result.kept, order=[f"{layout_of(run.params.datasets[run.dataset]).unit}_id", *configs])
-    assert run.write_drops(result.dropped) == result.num_dropped
+    run.write(SELECTIONS, result.kept, order=[*ids, *configs])
+    assert run.write_drops(result.dropped, order=ids) == result.num_dropped
     run.write_json("configs.json", result.configs)
     _write_statistics(run, curated, run.dataset)
     for config, outcomes in result.configs.items():

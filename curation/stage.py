@@ -67,8 +67,8 @@ class Run:
         """Write one of the stage's own tables, by `order` where fewer columns than its key decide; returns its rows."""
         return tables.write(relation, self.part / table.name, table, order=order)
 
-    def write_drops(self, dropped: Relation) -> dict[str, int]:
-        """Write the drops, the columns that do not apply as null; returns units by reason."""
+    def write_drops(self, dropped: Relation, *, order: Sequence[str] | None = None) -> dict[str, int]:
+        """Write the drops, the columns that do not apply as null, by `order` as `write` does; returns units by reason."""
         given = set(dropped.columns)
         own = {"stage": f"'{self.stage}'", "dataset": f"'{self.dataset}'" if self.dataset else "NULL"}
         own |= {} if "num_units" in given else {"num_units": "1"}
@@ -76,7 +76,7 @@ class Run:
             f"{own.get(name) or (name if name in given else 'NULL')}::{_sql_type(name)} AS {name}"
             for name in DROPS.column_names
         )
-        self.write(DROPS, dropped.query("dropped", f"SELECT {columns} FROM dropped"))
+        self.write(DROPS, dropped.query("dropped", f"SELECT {columns} FROM dropped"), order=order)
         written = tables.read(self.con, self.part / DROPS.name, DROPS)
         counts = written.query(
             "written", "SELECT reason, sum(num_units)::BIGINT FROM written GROUP BY reason ORDER BY reason"

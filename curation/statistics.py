@@ -147,22 +147,19 @@ def _hold_prompts(selections: Relation, figures: Figures, con: duckdb.DuckDBPyCo
     held = selections.query(
         "selections",
         """
-        SELECT selections.config, selections.prompt_id, any_value(prompts.category) AS category,
-            any_value(prompts.source) AS source,
-            any_value(coalesce(prompts.language, 'other')) AS language,
-            any_value(annotations.label) AS label,
-            any_value(annotations.difficulty) AS difficulty,
-            any_value(CASE
+        WITH held AS (SELECT config, prompt_id, count(*) AS num_rows FROM selections GROUP BY config, prompt_id)
+        SELECT held.config, held.prompt_id, prompts.category, prompts.source,
+            coalesce(prompts.language, 'other') AS language, annotations.label, annotations.difficulty,
+            CASE
                 WHEN prompts.tests IS NOT NULL THEN 'test case'
                 WHEN prompts.reference IS NOT NULL THEN 'reference answer'
                 WHEN prompts.constraints IS NOT NULL THEN 'constraints'
                 ELSE 'neither'
-            END) AS reference,
-            count(*) AS num_rows
-        FROM selections
-        JOIN prompts ON prompts.prompt_id = selections.prompt_id
-        JOIN annotations ON annotations.prompt_id = selections.prompt_id
-        GROUP BY selections.config, selections.prompt_id
+            END AS reference,
+            held.num_rows
+        FROM held
+        JOIN prompts ON prompts.prompt_id = held.prompt_id
+        JOIN annotations ON annotations.prompt_id = held.prompt_id
         """,
     )
     con.execute("CREATE OR REPLACE TEMP TABLE held_prompts AS FROM held")

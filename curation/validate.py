@@ -137,7 +137,7 @@ def row_frame(selected: Selected, block: Dataset) -> Relation:
         SELECT selections.sample_id, selections.prompt_id, selections.split, prompts.category, verdicts.status,
             verdicts.score / CASE prompts.category WHEN 'science' THEN 5 ELSE 1 END AS score_share,
             passed(prompts.category, verdicts.score) AS passed,
-            scores.kept AS rules_kept, scores.answer_tokens,
+            scores.reason IS NULL AS rules_kept, scores.answer_tokens,
             copies.copies, of_prompt.splits_of_prompt, of_prompt.responses_of_prompt,
             coalesce(of_drawn.splits_of_group, 1) AS splits_of_group,
             overlapping.prompt_id IS NOT NULL AS contaminated

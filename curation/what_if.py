@@ -130,8 +130,17 @@ def _set(raw: dict[str, Any], keys: Sequence[str], value: object, path: str) -> 
     if keys[-1] not in block:
         raise ParamsError(f"select: no {path} in params; {render.nearest(keys[-1], list(block))}.")
     old = block[keys[-1]]
-    spread = isinstance(old, dict) and not isinstance(value, dict)
-    block[keys[-1]] = dict.fromkeys(old, value) if spread else value
+    new = dict.fromkeys(old, value) if isinstance(old, dict) and not isinstance(value, dict) else value
+    if old is not None and _is_number(old) and not _is_number(new):
+        raise ParamsError(f"select: --set {path} wants a number, as {old!r} is, got {value!r}.")
+    block[keys[-1]] = new
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value, or each value of a mapping that has some, is a number; null stands for no bound."""
+    if isinstance(value, dict):
+        return bool(value) and all(map(_is_number, value.values()))
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _fates(curated: Curated, params: Params, *, dataset: str, name: str, con: duckdb.DuckDBPyConnection) -> int:

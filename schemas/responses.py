@@ -7,7 +7,7 @@ from schemas.table import Column, Table
 RESPONSES = Table(
     name="responses",
     grain="one row per sample: a prompt, a teacher and an index",
-    key=("sample_id",),
+    key=("prompt_id", "sample_id"),
     columns=(
         Column(
             "sample_id",

@@ -7,7 +7,7 @@ from schemas.table import Column, Table
 SCORES = Table(
     name="scores",
     grain="one row per sample",
-    key=("sample_id",),
+    key=("prompt_id", "sample_id"),
     columns=(
         Column("sample_id", pa.string(), "Sample that was scored."),
         Column("prompt_id", pa.string(), "Its prompt."),
@@ -29,6 +29,12 @@ SCORES = Table(
         Column("boxed", pa.bool_(), "Whether the answer holds a \\boxed{}."),
         Column("reasoning_tokens", pa.int32(), "Length of the reasoning in tokens of the named tokenizer."),
         Column("answer_tokens", pa.int32(), "Length of the answer in tokens of the named tokenizer."),
-        Column("kept", pa.bool_(), "Whether no rule dropped it; the drops say which did."),
+        Column(
+            "reason",
+            pa.string(),
+            "First rule that it breaks, as its drop names it; null where it is kept.",
+            nullable=True,
+        ),
+        Column("figure", pa.float64(), "The figure that decided; null where it is kept or none did.", nullable=True),
     ),
 )

@@ -7,7 +7,7 @@ from schemas.table import Column, Table
 SELECTIONS = Table(
     name="selections",
     grain="one row per sample, or per prompt, that a config of the dataset holds",
-    key=("sample_id", "prompt_id", "config", "dataset"),
+    key=("prompt_id", "sample_id", "config", "dataset"),
     columns=(
         Column("dataset", pa.string(), "Dataset in params."),
         Column("config", pa.string(), "Config of the dataset; default where it has one only."),

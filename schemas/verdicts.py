@@ -7,7 +7,7 @@ from schemas.table import Column, Table
 VERDICTS = Table(
     name="verdicts",
     grain="one row per sample",
-    key=("sample_id",),
+    key=("prompt_id", "sample_id"),
     columns=(
         Column("sample_id", pa.string(), "Sample that was verified."),
         Column("prompt_id", pa.string(), "Its prompt."),

@@ -54,8 +54,9 @@ def _verdict(sample: Row, score: float | None, why: str | None = None, detail: o
 
 def _score(sample: Row, *, kept: bool) -> Row:
     ids = {name: sample[name] for name in ("sample_id", "prompt_id", "teacher")}
-    flags = {"well_formed": True, "language_mixed": False, "boxed": False, "kept": kept}
-    return {**ids, **flags, "repetition": 1, "frequent_ngrams": 0, "reasoning_tokens": 3, "answer_tokens": 6}
+    flags = {"well_formed": True, "language_mixed": False, "boxed": False}
+    rule = {} if kept else {"reason": "repetition", "figure": 9.0}
+    return {**ids, **flags, **rule, "repetition": 1, "frequent_ngrams": 0, "reasoning_tokens": 3, "answer_tokens": 6}
 
 
 def _drop(stage: str, reason: str, **columns: object) -> Row:

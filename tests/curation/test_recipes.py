@@ -18,7 +18,6 @@ from curation.grade import grade
 from curation.params import Ask, Dataset, Params
 from curation.select import select
 from schemas.annotations import ANNOTATIONS
-from schemas.drops import DROPS
 from schemas.prompts import PROMPTS
 from schemas.reference_checks import REFERENCE_CHECKS
 from schemas.responses import RESPONSES
@@ -98,10 +97,9 @@ def curated(samples: Sequence[Sample], con) -> Curated:
     flags = {"well_formed": True, "language_mixed": False, "boxed": False, "repetition": 1, "frequent_ngrams": 0}
     lengths = {"reasoning_tokens": 0, "answer_tokens": 1}
     scores = [
-        {**row, **flags, **lengths, "perplexity": s.perplexity, "kept": s.reason is None}
+        {**row, **flags, **lengths, "perplexity": s.perplexity, "reason": s.reason, "figure": 9.0 if s.reason else None}
         for row, s in zip(ids, samples, strict=True)
     ]
-    drops = [{"stage": "score", "reason": s.reason, "figure": 9.0, "sample_id": s.id} for s in samples if s.reason]
     fixed = {"record_id": "r", "source": "x", "source_row": "1", "language": "en", "licence": "MIT", "priority": 1}
     asked = [{**fixed, "prompt_id": f"p{p}", "category": CATEGORIES[p % 4], "messages": []} for p in prompts]
     labels = {"label": "Math", "annotator": "rules", "num_turns": 1, "length_words": 3, "verifiable": True}
@@ -113,7 +111,6 @@ def curated(samples: Sequence[Sample], con) -> Curated:
         responses=tables.from_rows(con, responses, RESPONSES),
         verdicts=verdict_rows,
         scores=tables.from_rows(con, scores, SCORES),
-        score_drops=tables.from_rows(con, drops, DROPS),
         grades=grade(verdict_rows, THRESHOLDS, con=con),
         reference_checks=tables.from_rows(con, [DOUBTED], REFERENCE_CHECKS),
     )

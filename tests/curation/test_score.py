@@ -89,9 +89,9 @@ def test_nothing_is_lost_and_order_does_not_matter(run_score, answers, data):
     rows = [response(index, answer, well_formed=well) for index, (answer, well) in enumerate(answers)]
     result = run_score(rows)
     scores, dropped = result.scores.order("sample_id").fetchall(), result.dropped.order("sample_id").fetchall()
-    kept = by_index(result.scores, "kept")
+    reasons = by_index(result.scores, "reason")
     assert len(scores) == len(rows)
-    assert {name for name, is_kept in kept.items() if not is_kept} == {row[3] for row in dropped}
+    assert {name for name, reason in reasons.items() if reason} == {row[3] for row in dropped}
     again = run_score(data.draw(st.permutations(rows)))
     assert again.scores.order("sample_id").fetchall() == scores
 
@@ -132,11 +132,11 @@ def test_a_box_and_a_length_are_asked_for_where_params_say_so(run_score, params)
 
 def test_a_threshold_moves_without_reckoning_again(run_score, params, con, capsys):
     rows = [response(index, f"w{index + 1} w2 w3 " * 5) for index in range(4)]
-    first = by_index(run_score(rows).scores, "kept")
+    first = by_index(run_score(rows).scores, "reason")
     loose = replace(params, rules=replace(RULES, repetition_max=None, frequent_ngrams_max=None))
     capsys.readouterr()
-    second = by_index(run_score(rows, params=loose).scores, "kept")
-    assert (set(first.values()), set(second.values())) == ({False}, {True})
+    second = by_index(run_score(rows, params=loose).scores, "reason")
+    assert (set(first.values()), set(second.values())) == ({"repetition"}, {None})
     assert "score:" not in capsys.readouterr().err
 
 

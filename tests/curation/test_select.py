@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 from curation import params as params_module
 from curation import tables
-from curation.candidates import Curated
+from curation.candidates import Curated, sample_candidates
 from curation.errors import DataError, ParamsError
-from curation.grade import grade
+from curation.grade import create_passed, grade
 from curation.params import Ask, Dataset, Params
 from curation.select import main, select
 from schemas.annotations import ANNOTATIONS
-from schemas.drops import DROPS
 from schemas.prompts import PROMPTS
 from schemas.reference_checks import REFERENCE_CHECKS
 from schemas.responses import RESPONSES
@@ -111,11 +110,9 @@ def curated(samples, con) -> Curated:
     ]
     flags = {"well_formed": True, "language_mixed": False, "boxed": False, "repetition": 1, "frequent_ngrams": 0}
     lengths = {"reasoning_tokens": 0, "answer_tokens": 1}
-    scores = [{**row, **flags, **lengths, "kept": s.reason is None} for row, s in zip(ids, samples, strict=True)]
-    drops = [
-        {"stage": "score", "reason": s.reason, "figure": 9.0, "sample_id": s.id}
-        for s in samples
-        if s.reason is not None
+    scores = [
+        {**row, **flags, **lengths, "reason": s.reason, "figure": 9.0 if s.reason else None}
+        for row, s in zip(ids, samples, strict=True)
     ]
     fixed = {"record_id": "r", "source": "x", "source_row": "1", "category": "math", "language": "en", "licence": "MIT"}
     asked = [{**fixed, "prompt_id": f"p{p}", "messages": [], "priority": 1} for p in prompts]
@@ -130,7 +127,6 @@ def curated(samples, con) -> Curated:
         responses=tables.from_rows(con, responses, RESPONSES),
         verdicts=verdict_rows,
         scores=tables.from_rows(con, scores, SCORES),
-        score_drops=tables.from_rows(con, drops, DROPS),
         grades=grade(verdict_rows, THRESHOLDS, con=con),
         reference_checks=tables.from_rows(con, [], REFERENCE_CHECKS),
     )
@@ -245,14 +241,14 @@ def test_candidates_hold_what_the_recipe_names_and_no_text(con, params, tmp_path
     )
     block = dataset(recipe=str(own), values={"roles": ["large", "small"]})
     samples = [Sample(0, 3, "tiny", 1.0, None), Sample(1, 3, "tiny", 0.0, None), Sample(2, 3, "tag", 0.0, None)]
-    selected(samples, params, con, block)
-    rows = con.sql(
-        "SELECT roles, preference, brought, passed, pass_rate, cv_sample FROM candidates ORDER BY sample_id"
-    ).fetchall()
+    create_passed(con, params.grade.thresholds)
+    params = replace(params, datasets={"mine": block})
+    candidates = sample_candidates(curated(samples, con), params, dataset="mine", recipe=own.read_text(), con=con).rows
+    rows = candidates.order("sample_id").project("roles, preference, brought, passed, pass_rate, cv_sample").fetchall()
     assert rows[0] == (["small", "spare"], 1, False, True, 0.5, pytest.approx(2**0.5))
     assert rows[2] == (["large"], 0, True, False, 0.0, None)
     named = {"roles", "preference", "brought", "passed", "pass_rate", "cv_sample"}
-    assert set(con.table("candidates").columns) == {"sample_id", "prompt_id", *named}
+    assert set(candidates.columns) == {"sample_id", "prompt_id", *named}
 
 
 # Each: changes of the dataset, the recipe's SQL (null: the packaged one), the error, what its sentence says.

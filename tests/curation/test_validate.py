@@ -77,7 +77,7 @@ def sample_rows(name, category, score, prompt=None):
             "status": status,
             "score": score,
         },
-        "scores": {**ids, **flags, "teacher": "t", "reasoning_tokens": 0, "answer_tokens": 3, "kept": True},
+        "scores": {**ids, **flags, "teacher": "t", "reasoning_tokens": 0, "answer_tokens": 3},
     }
 
 
@@ -152,7 +152,7 @@ def beyond_the_scale(rows):
 
 
 def broken_rule(rows):
-    rows["scores"]["apples"]["kept"] = False
+    rows["scores"]["apples"]["reason"] = "repetition"
 
 
 def empty_answer(rows):

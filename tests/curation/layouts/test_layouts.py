@@ -40,7 +40,7 @@ def relations(con):
         "length_words": 2,
     }
     flags = {"well_formed": True, "language_mixed": False, "boxed": False, "repetition": 1, "frequent_ngrams": 0}
-    scored = {**flags, "reasoning_tokens": 2, "answer_tokens": 3, "kept": True, "perplexity": 1.5}
+    scored = {**flags, "reasoning_tokens": 2, "answer_tokens": 3, "perplexity": 1.5}
     judged = {"category": "math", "verifier": "math", "version": "1", "status": "verified"}
     texts = {"reasoning": "I count.", "well_formed": True, "sample_index": 0}
     grade = {"category": "math", "num_samples": 4, "num_verified": 4, "num_passed": 3}
