@@ -153,7 +153,7 @@ def _fates(curated: Curated, params: Params, *, dataset: str, name: str, con: du
             'kept' || coalesce(' in ' || string_agg(nullif(config, 'default'), ', ' ORDER BY config), '') AS fate
         FROM chosen WHERE reason IS NULL GROUP BY sample_id, prompt_id
         UNION ALL
-        SELECT coalesce(sample_id, prompt_id), prompt_id, reason FROM left_out
+        SELECT coalesce(sample_id, prompt_id), prompt_id, reason FROM fates WHERE reason IS NOT NULL
         """
     )
     prompts = curated.prompts

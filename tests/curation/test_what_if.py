@@ -68,6 +68,7 @@ def test_one_value_given_to_a_mapping_is_given_to_all_its_keys(project):
         ("score.rules.perplexity_max=1", "decides what stages before select write"),
         ("grade.thresholds.math=2", "a score of math lies between 0 and 1"),
         ("select.keep_easy", "wants PATH=VALUE"),
+        ("select.keep_easy=half", "select.keep_easy wants a number, as .* is, got 'half'"),
     ],
 )
 def test_a_change_that_cannot_be_tried_is_told(project, change, sentence):
