@@ -6,6 +6,7 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from curation import token_ngrams
 from curation.token_ngrams import count_ngrams, hash_ngrams
 
 TOKENS = st.lists(st.lists(st.integers(0, 2), max_size=8), min_size=1, max_size=8)
@@ -19,8 +20,10 @@ def naive(rows: list[list[int]], ngram_tokens: int) -> list[int]:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=TOKENS, ngram_tokens=st.integers(1, 4))
-def test_counts_equal_a_plain_count(con, tmp_path_factory, rows, ngram_tokens):
+@given(rows=TOKENS, ngram_tokens=st.integers(1, 4), per_partition=st.sampled_from([3, 10, 2**24]))
+def test_counts_equal_a_plain_count(con, tmp_path_factory, monkeypatch, rows, ngram_tokens, per_partition):
+    monkeypatch.setattr(token_ngrams, "PARTITION_STRINGS", per_partition)
+    monkeypatch.setattr(token_ngrams, "BATCH_ROWS", 3)
     names = [f"{index:02d}" for index in range(len(rows))]
     table = pa.table({"sample_id": names, "tokens": pa.array(rows, pa.list_(pa.int32()))})
     scratch = tmp_path_factory.mktemp("grams")
