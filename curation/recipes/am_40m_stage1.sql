@@ -29,7 +29,7 @@ FROM (
         CASE
             WHEN NOT score_kept THEN score_reason
             WHEN num_scores = 0 THEN 'unverified'
-            WHEN NOT coalesce(passed(category, best, $thresholds), false) THEN 'below_threshold'
+            WHEN best < ($thresholds)[category] THEN 'below_threshold'
             WHEN coalesce(round(cv, 12), 0) > ($cv_min)[category] THEN CASE
                 WHEN verify_score IS NULL THEN 'unverified'
                 WHEN NOT passed(category, verify_score, $thresholds) THEN 'failed_verification'

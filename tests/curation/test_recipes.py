@@ -190,7 +190,7 @@ def naive_stage1(samples: Sequence[Sample], values: dict = STAGE1) -> Fates:
                 reason = s.reason
             elif not scored:
                 reason = "unverified"
-            elif max(scored) <= THRESHOLDS[category]:
+            elif max(scored) < THRESHOLDS[category]:
                 reason = "below_threshold"
             elif cv > values["cv_min"][category]:
                 passing = s.score is not None and s.score > THRESHOLDS[category]
