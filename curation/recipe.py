@@ -63,6 +63,8 @@ def run_recipe(
 ) -> int:
     """Make the temporary table `chosen` of what a recipe returns for the candidates; returns how many these are.
 
+    The table `several` then holds the ids of candidates with several rows.
+
     Raises:
         ParamsError: The recipe is no valid SQL, or its values don't fit it.
         DataError: It forgets a candidate, or gives it two rows of one config.
@@ -120,14 +122,26 @@ def _check_chosen(recipe: str, candidates: Candidates, dataset: str, key: str, c
     of_ids = f"count(*), sum(hash({key})), bit_xor(hash({key}))"
     sums = [rows.aggregate(of_ids).fetchall()[0] for rows in (candidates.ids, con.table("chosen"))]
     num_candidates, num_rows = int(sums[0][0]), int(sums[1][0])
-    if sums[0] == sums[1]:
+    one_row_each = sums[0] == sums[1]
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE several AS
+        SELECT {key} FROM chosen WHERE {not one_row_each} GROUP BY {key} HAVING count(*) > 1
+        """
+    )
+    if one_row_each:
         return num_candidates
-    check_joined(candidates, dataset)
-    faults = {
-        "gives no row to the candidate": f"SELECT {key} FROM ids ANTI JOIN chosen USING ({key})",
-        "gives a row to what is no candidate": f"SELECT {key} FROM chosen ANTI JOIN ids USING ({key})",
+    each_once = con.sql(f"SELECT {key} FROM chosen ANTI JOIN several USING ({key}) UNION ALL FROM several")
+    faults = {}
+    if each_once.aggregate(of_ids).fetchall()[0] != sums[0]:
+        check_joined(candidates, dataset)
+        faults = {
+            "gives no row to the candidate": f"SELECT {key} FROM ids ANTI JOIN chosen USING ({key})",
+            "gives a row to what is no candidate": f"SELECT {key} FROM chosen ANTI JOIN ids USING ({key})",
+        }
+    faults |= {
         "gives several rows of one config to the candidate": f"""
-            SELECT {key} FROM chosen GROUP BY {key}, config HAVING count(*) > 1
+            SELECT {key} FROM chosen SEMI JOIN several USING ({key}) GROUP BY {key}, config HAVING count(*) > 1
         """,
     }
     for fault, sql in faults.items():

@@ -31,7 +31,7 @@ from curation.progress import say
 from curation.recipe import read_recipe, run_recipe
 from curation.stage import DATA, Run, run_stage
 from curation.statistics import PLOTTED, Figures, plotted, reckon
-from curation.tables import Relation, count
+from curation.tables import Relation
 from schemas.annotations import ANNOTATIONS
 from schemas.grades import GRADES
 from schemas.prompts import PROMPTS
@@ -64,7 +64,7 @@ def select(curated: Curated, params: Params, *, dataset: str, con: duckdb.DuckDB
         curated: Tables of one connection.
         params: Reads `seed`, `roles`, `grade.thresholds` and the dataset's block.
         dataset: Name of the dataset in params.
-        con: The connection; gets the temporary tables `chosen` and `fates` and the macros `passed` and `draw`.
+        con: The connection; gets the temporary tables `chosen`, `several` and `settled`, the view `fates` and the macros `passed` and `draw`.
 
     Raises:
         ParamsError: The recipe is missing or is no valid SQL, or its values don't fit it.
@@ -77,7 +77,7 @@ def select(curated: Curated, params: Params, *, dataset: str, con: duckdb.DuckDB
     candidates_of = sample_candidates if unit == "sample" else prompt_candidates
     candidates = candidates_of(curated, params, dataset=dataset, recipe=recipe.sql, con=con)
     num_candidates = run_recipe(recipe, block, candidates, dataset=dataset, unit=unit, con=con)
-    _settle_fates(con, f"{unit}_id", one_row_each=count(con.table("chosen")) == num_candidates)
+    _settle_fates(con, f"{unit}_id")
     num_dropped = dict(
         con.sql("SELECT reason, count(*) FROM fates WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL").fetchall()
     )
@@ -100,27 +100,21 @@ def create_draw(con: duckdb.DuckDBPyConnection, seed: int) -> None:
     )
 
 
-def _settle_fates(con: duckdb.DuckDBPyConnection, key: str, *, one_row_each: bool) -> None:
-    """Make `fates`, a row per candidate: without reason where a config keeps it, else with that of its first config.
-
-    With a row for each that is what the recipe returned.
-    """
-    con.execute("DROP VIEW IF EXISTS fates")
-    con.execute("DROP TABLE IF EXISTS fates_by_config")
-    if not one_row_each:
-        con.execute(
-            f"""
-            CREATE TEMP TABLE fates_by_config AS
-            SELECT any_value(sample_id) AS sample_id, any_value(prompt_id) AS prompt_id,
-                CASE WHEN count(*) = count(reason) THEN
-                    arg_min({{'reason': reason, 'figure': figure, 'evidence_id': evidence_id}}, coalesce(config, ''))
-                END AS lost,
-                lost['reason'] AS reason, lost['figure'] AS figure, lost['evidence_id'] AS evidence_id
-            FROM chosen
-            GROUP BY {key}
-            """
-        )
-    con.execute(f"CREATE TEMP VIEW fates AS FROM {'chosen' if one_row_each else 'fates_by_config'}")
+def _settle_fates(con: duckdb.DuckDBPyConnection, key: str) -> None:
+    """Make `fates`, a row per candidate: without reason where a config keeps it, else with that of its first config."""
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE settled AS
+        FROM chosen SEMI JOIN several USING ({key})
+        QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY reason IS NOT NULL, config) = 1
+        """
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP VIEW fates AS
+        FROM chosen ANTI JOIN several USING ({key}) UNION ALL FROM settled
+        """
+    )
 
 
 def _drops(con: duckdb.DuckDBPyConnection, unit: str) -> Relation:

@@ -2,7 +2,7 @@
 -- Reference: R4, Leveraging reasoning-model answers (arXiv 2504.09639) 5.3: `original` is a response that came with its
 -- source, `answer` the answer part of a teacher's response, `think_summary` a summary of its thinking, then its answer.
 -- R4 verifies nothing; here a response that fails is left out, and one that no verifier can judge may stand. No stage writes
--- summaries yet, so `think_summary` says so of every response.
+-- summaries yet, so `think_summary` says so of every response that `answer` keeps.
 WITH judged AS (
     SELECT sample_id, prompt_id, preference, sample_index, verify_score, score_figure,
         CASE WHEN brought THEN 'original' ELSE 'answer' END AS config,
@@ -25,5 +25,5 @@ FROM ordered
 UNION ALL
 SELECT sample_id, prompt_id, 'think_summary' AS config, 'response' AS role, NULL AS figure,
     'no_summary' AS reason, NULL AS evidence_id
-FROM judged
-WHERE config = 'answer'
+FROM ordered
+WHERE config = 'answer' AND fate IS NULL AND place = 1
