@@ -152,6 +152,21 @@ def init(args: argparse.Namespace) -> int:
     return 0
 
 
+def hub(args: argparse.Namespace) -> int:
+    """Serve a folder as a Hub: the clients of the Hugging Face Hub work with it, without internet or account.
+
+    What is public can be read by all; any token reads the rest and writes. With --token NAME:TOKEN,
+    NAME alone writes to NAME/..., and reads what is private there.
+
+    Example:
+        curate hub --root hub --port 8080
+    """
+    from curation.hub.server import serve
+
+    serve(args.root, host=args.host, port=args.port, tokens=args.token)
+    return 0
+
+
 def _query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sql", nargs="?", metavar="SQL", help="statements; the rows of the last one are shown")
     parser.add_argument("--file", metavar="FILE", help="read the SQL from a file; - reads standard input")
@@ -233,6 +248,15 @@ def _init_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-git", action="store_true", help="make no git repository")
 
 
+def _hub_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root", type=Path, metavar="DIR", required=True, help="holds everything; made if missing")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at: 127.0.0.1")
+    parser.add_argument("--port", type=int, default=8080, help="port to listen at: 8080; 0 takes a free one")
+    parser.add_argument(
+        "--token", metavar="NAME:TOKEN", action="append", default=[], help="a user; may be given several times"
+    )
+
+
 VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None]], ...] = (
     (query, _query_arguments),
     (explain, _explain_arguments),
@@ -242,6 +266,7 @@ VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.Argum
     (plan, _plan_arguments),
     (select, _select_arguments),
     (init, _init_arguments),
+    (hub, _hub_arguments),
 )
 
 
