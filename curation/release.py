@@ -2,8 +2,8 @@
 
 In: everything before it. Out: `data/<split>-00000.parquet` in the published layout (references 11),
 ordered by its key, a folder of that kind for each further config; `drops/`: every row that an earlier
-stage or this dataset's selection left out; `manifest.json`; `README.md`. The unit is the selected row;
-nothing is dropped.
+stage or this dataset's selection left out; `sidecar/`: hashes of the rows, from which a diff is made;
+`manifest.json`; `README.md`. The unit is the selected row; nothing is dropped.
 
 `release_id` covers data, schema and params. Clocks, hosts and git stand in the receipt of a
 frozen version, not here: two rebuilds with equal rows are equal.
@@ -23,7 +23,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from curation import hashing, tables
+from curation import hashing, sidecar, tables
 from curation import params as params_module
 from curation.card import card
 from curation.errors import DataError
@@ -62,9 +62,9 @@ def _run(run: Run) -> None:
     dropped = _all_drops(run)
     tables.write(dropped, run.part / "drops", DROPS)
     manifest = _manifest(run, selected)
-    run.write_json(MANIFEST, manifest)
     told = card(manifest, _statistics(run), run.con, run.part)
     run.part.joinpath("README.md").write_text(told, encoding="utf-8")
+    run.write_json(MANIFEST, {**manifest, "sidecars": _write_sidecars(run, manifest["files"])})
     rows = sum(file["rows"] for file in manifest["files"] if file["config"] != "drops")
     layout = layout_of(run.params.datasets[run.dataset])
     run.account(unit="selection", rows_in=count(selected), rows_kept=rows * layout.selections_per_row)
@@ -99,6 +99,18 @@ def _write_split(run: Run, selected: Relation, config: str, split: str) -> None:
         row_group_rows=release.row_group_rows,
         prefix=f"{split}-",
     )
+
+
+def _write_sidecars(run: Run, files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Write the hashes of the rows of every split; returns their entries in the manifest."""
+    dataset = run.params.datasets[str(run.dataset)]
+    key = layout_of(dataset).table(dataset).key
+    root = run.part / "sidecar"
+    for config, split in sorted({(file["config"], file["split"]) for file in files if file["config"] != "drops"}):
+        shards = [run.part / file["path"] for file in files if (file["config"], file["split"]) == (config, split)]
+        rows = run.con.sql(f"FROM {sidecar.read_sql(shards)}")
+        sidecar.write(rows, root / config, split=split, key=key)
+    return [_file(run.part, path) for path in sorted(root.rglob("*.parquet"))]
 
 
 def _all_drops(run: Run) -> Relation:

@@ -86,15 +86,26 @@ def test_rows_have_the_messages_of_the_1_4m_card(tiny_project):
 def test_the_manifest_agrees_with_the_files(chosen):
     root = released(chosen, "am-40m")
     manifest = json.loads((root / "manifest.json").read_text())
-    assert {file["path"] for file in manifest["files"]} == {
-        path.relative_to(root).as_posix() for path in root.rglob("*.parquet")
-    }
-    for file in manifest["files"]:
+    listed = manifest["files"] + manifest["sidecars"]
+    assert {file["path"] for file in listed} == {path.relative_to(root).as_posix() for path in root.rglob("*.parquet")}
+    for file in listed:
         data = (root / file["path"]).read_bytes()
         assert (file["bytes"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
     assert [(source["name"], source["licence"], source["num_rows"]) for source in manifest["sources"]] == [
         ("school", "MIT", 3)
     ]
+
+
+def test_a_release_has_a_sidecar_with_a_row_per_row(chosen):
+    root = released(chosen, "am-40m")
+    (entry,) = json.loads((root / "manifest.json").read_text())["sidecars"]
+    assert (entry["path"], entry["config"], entry["split"], entry["rows"]) == (
+        "sidecar/default/train-00000.parquet", "default", "train", 3,
+    )  # fmt: skip
+    ids = pq.read_table(root / "data/train-00000.parquet").column("sample_id").to_pylist()
+    hashed = pq.read_table(root / entry["path"])
+    assert [one.hex for one in hashed.column("sample_id").to_pylist()] == ids
+    assert hashed.column_names == ["sample_id", "hash_text", "hash_labels", "hash_scores", "hash_ids"]
 
 
 def test_two_releases_of_equal_rows_are_equal(chosen):
