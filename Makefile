@@ -38,6 +38,7 @@ docs: install
 bench: install
 	$(BIN)/python benchmarks/select_at_scale.py
 	$(BIN)/python benchmarks/token_strings_at_scale.py
+	$(BIN)/python benchmarks/diff_at_scale.py
 
 # Real vLLM on the CPU, in an environment of its own: it takes several GB. vLLM leaves a socket's context to the
 # end of the process, which is no fault of ours.

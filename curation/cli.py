@@ -129,6 +129,22 @@ def select(args: argparse.Namespace) -> int:
     return 0
 
 
+def diff(args: argparse.Namespace) -> int:
+    """Show what two versions of a dataset differ in, row by row.
+
+    A version is a dataset's name, DATASET@VERSION, a release's folder, or a Parquet or JSONL path with --key.
+    Contents are compared, not files: equal rows in other shards are equal.
+
+    Example:
+        curate diff am-40m@1.0.0 am-40m --samples 5
+    """
+    from curation.diff.command import Options
+    from curation.diff.command import diff as compared
+
+    options = Options(args.key, args.format, args.output, args.samples)
+    return int(compared(args.old, args.new, options) and args.check)
+
+
 def init(args: argparse.Namespace) -> int:
     """Make a new project for sources of your own.
 
@@ -206,6 +222,17 @@ def _select_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _diff_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("old", metavar="A", help="the older version")
+    parser.add_argument("new", metavar="B", help="the newer version")
+    parser.add_argument("--key", type=_names, default=(), metavar="COLUMN,...", help="what tells rows apart")
+    parser.add_argument("--samples", type=_samples, default=3, metavar="N", help="rows shown of each kind: 3; or all")
+    formats = ("text", "json", "markdown", "html", "parquet")
+    parser.add_argument("--format", choices=formats, default="text", help="parquet has every row that differs")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write there; parquet needs it")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where A and B differ")
+
+
 def _init_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="a new or an empty folder")
     parser.add_argument(
@@ -265,6 +292,7 @@ VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.Argum
     (profile, _profile_arguments),
     (plan, _plan_arguments),
     (select, _select_arguments),
+    (diff, _diff_arguments),
     (init, _init_arguments),
     (hub, _hub_arguments),
 )
@@ -323,6 +351,18 @@ def _rows(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not a number of rows from 1")
     return number
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _samples(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of rows from 0 nor all")
+    return int(text)
 
 
 def _text(file: str) -> str:
