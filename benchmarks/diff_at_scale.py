@@ -12,16 +12,14 @@ import argparse
 import json
 import multiprocessing
 import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import duckdb
+from timing import ROOT, timed
 
 from curation import sidecar
 
-ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results/diff_at_scale.json"
 VERSIONS = ("1.0.0", "1.1.0")
 DATA = "data/releases/chats/{}/data/train-00000.parquet"
@@ -141,19 +139,6 @@ def fastest(command: list[str], repeats: int) -> tuple[float, float]:
     """The least wall seconds of some runs, and the most peak memory in GB."""
     runs = [timed(command) for _ in range(repeats)]
     return min(seconds for seconds, _ in runs), max(peak for _, peak in runs)
-
-
-def timed(command: list[str]) -> tuple[float, float]:
-    """Wall seconds and peak memory in GB of a program."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    start = time.monotonic()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    told = process.stderr.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(told)
-    return time.monotonic() - start, usage.ru_maxrss / 1e6
 
 
 if __name__ == "__main__":

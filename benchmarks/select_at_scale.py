@@ -12,21 +12,19 @@ import argparse
 import json
 import os
 import re
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import yaml
 from synthetic import TEACHERS, write_tables
+from timing import ROOT, timed
 
 from curation.candidates import PROMPT_COLUMNS, SAMPLE_COLUMNS, named_columns
 from curation.layouts.named import layout_of
 from curation.params import Params, load
 from curation.recipe import read_recipe
 
-ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results/select_at_scale.json"
 GRADE_READS = {"verdicts": {"sample_id", "prompt_id", "teacher", "category", "score"}}
 STAGE_OF = {
@@ -117,19 +115,6 @@ def scan_program(reads: dict[str, set[str]], *, grouped: bool) -> str:
         ["import duckdb", "con = duckdb.connect()", "con.execute('SET enable_progress_bar = false')"]
         + [f"con.execute({statement!r}).fetchall()" for statement in statements]
     )
-
-
-def timed(command: list[str]) -> tuple[float, float]:
-    """Wall seconds and peak memory in GB of a program."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    start = time.monotonic()
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    told = process.stderr.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(told)
-    return time.monotonic() - start, usage.ru_maxrss / 1e6
 
 
 if __name__ == "__main__":

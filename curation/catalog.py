@@ -16,6 +16,7 @@ import duckdb
 from curation import places
 from curation.errors import DataError
 from curation.stage import DATA, disk_errors_told
+from curation.tables import quote
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.grades import GRADES
@@ -120,7 +121,7 @@ def build(wanted: tuple[View, ...]) -> Path:
     part = target.with_name(f".{uuid.uuid4().hex}.duckdb")
     try:
         with disk_errors_told("catalog"), duckdb.connect() as con:
-            con.execute(f"ATTACH {_quote(str(part))} AS catalog (STORAGE_VERSION 'v1.0.0')")
+            con.execute(f"ATTACH {quote(str(part))} AS catalog (STORAGE_VERSION 'v1.0.0')")
             con.execute("USE catalog")
             con.execute("BEGIN")
             for view in there:
@@ -135,7 +136,7 @@ def build(wanted: tuple[View, ...]) -> Path:
 def _create(con: duckdb.DuckDBPyConnection, view: View) -> None:
     """Create a view with the comments of its contract."""
     # Folders are escaped and hive columns switched off: a project's path may hold [ or =.
-    shards = ", ".join(_quote(f"{glob.escape(str(folder.absolute()))}/*.parquet") for folder in view.folders)
+    shards = ", ".join(quote(f"{glob.escape(str(folder.absolute()))}/*.parquet") for folder in view.folders)
     config = ", parse_path(filename)[-2] AS config" if view.configs else ""
     columns = f"* EXCLUDE (filename){config}" if view.configs else "*"
     options = f"hive_partitioning = false{', filename = true' if view.configs else ''}"
@@ -146,12 +147,8 @@ def _create(con: duckdb.DuckDBPyConnection, view: View) -> None:
             f"{view.name}: a shard cannot be read: {str(error).splitlines()[0]}. "
             f"Delete it and run its stage again: dvc repro -f {view.folders[0].parent.name}"
         ) from error
-    con.execute(f'COMMENT ON VIEW "{view.name}" IS {_quote(view.doc)}')
+    con.execute(f'COMMENT ON VIEW "{view.name}" IS {quote(view.doc)}')
     # A table that older code wrote may lack a column; whoever reads it is told.
     there = {row[0] for row in con.execute(f'DESCRIBE "{view.name}"').fetchall()}
     for column in (column for column in (view.table.columns if view.table else ()) if column.name in there):
-        con.execute(f'COMMENT ON COLUMN "{view.name}"."{column.name}" IS {_quote(column.doc)}')
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+        con.execute(f'COMMENT ON COLUMN "{view.name}"."{column.name}" IS {quote(column.doc)}')

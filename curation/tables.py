@@ -149,3 +149,13 @@ def count(relation: Relation) -> int:
 def from_rows(con: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, object]], table: Table) -> Relation:
     """A relation of a contract's rows given in Python; columns left out are null."""
     return con.from_arrow(pa.Table.from_pylist(list(rows), schema=table.arrow_schema))
+
+
+def quote(text: str) -> str:
+    """A text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A column's name as SQL."""
+    return '"' + name.replace('"', '""') + '"'

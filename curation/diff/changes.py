@@ -14,7 +14,8 @@ import duckdb
 from curation import render, sidecar
 from curation.diff.sides import Part, Side
 from curation.errors import DataError
-from curation.sidecar import NESTED, column_groups, hash_of, identifier, quote, read_sql
+from curation.sidecar import NESTED, column_groups, hash_of, read_sql
+from curation.tables import identifier, quote
 
 FAST_HASH = "hash"
 """DuckDB's own: within one diff it need not be stable."""

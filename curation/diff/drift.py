@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from curation.diff.changes import SIDES, Pair
-from curation.sidecar import identifier
+from curation.tables import identifier
 
 MAX_VALUES = 1000
 SHOWN_VALUES = 5

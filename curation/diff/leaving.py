@@ -6,7 +6,8 @@ which no drop tells has no reason: the release that it left for, or its sources,
 
 from curation.diff.changes import Pair
 from curation.release import DROPPING_STAGES
-from curation.sidecar import identifier, quote, read_sql
+from curation.sidecar import read_sql
+from curation.tables import identifier, quote
 
 OWN_DROP = "drops.sample_id = gone.sample_id"
 PROMPTS_DROP = "drops.sample_id IS NULL AND drops.prompt_id = gone.prompt_id"

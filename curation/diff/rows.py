@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from curation.diff.changes import SIDES, Pair
-from curation.sidecar import encoded, identifier, quote
-from curation.tables import BATCH_ROWS, Relation
+from curation.sidecar import encoded
+from curation.tables import BATCH_ROWS, Relation, identifier, quote
 
 Row = dict[str, Any]
 KINDS = ("added", "removed", "modified")

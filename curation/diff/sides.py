@@ -17,10 +17,11 @@ import duckdb
 
 from curation import render
 from curation.errors import DataError
-from curation.sidecar import columns_of, quote, read_sql
+from curation.release import MANIFEST
+from curation.sidecar import columns_of, read_sql
 from curation.stage import DATA
+from curation.tables import quote
 
-MANIFEST = "manifest.json"
 JSONL = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".jsonl.zst", ".ndjson.gz", ".json.gz")
 _NO_TEXT = re.compile(r'(?<!")\b(UUID|JSON)\b(?!")|"NULL"')
 RELEASE_KEYS = ("sample_id", "prompt_id")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from curation.params import Dataset, Params
+from curation.tables import quote
 from schemas.table import Table
 
 
@@ -96,4 +97,4 @@ def mapped(column: str, names: Mapping[str, str]) -> str:
 
 def quoted(values: Sequence[str]) -> str:
     """Values as SQL texts, with commas."""
-    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    return ", ".join(map(quote, values))

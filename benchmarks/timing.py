@@ -1,0 +1,21 @@
+"""How long a program runs, and how much memory it takes at most."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def timed(command: list[str]) -> tuple[float, float]:
+    """Wall seconds and peak memory in GB of a program."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    start = time.monotonic()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    told = process.stderr.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(told)
+    return time.monotonic() - start, usage.ru_maxrss / 1e6
