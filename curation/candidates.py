@@ -78,11 +78,13 @@ SAMPLE_COLUMNS = {
     "cv_population": ("grades", "grades.cv_population"),
     "cv_sample": ("grades", "grades.cv_sample"),
 }
+# Tables with a row per sample, all in one order, are laid side by side: a join of tens of millions of ids costs more.
+# Where the ids differ the row falls out, and `check_joined` tells.
+_SAMPLES = "verdicts {aside} JOIN filled ON filled.teacher = verdicts.teacher"
+_ASIDE = ("responses", "scores")
 _SAMPLE_JOINS = {
-    "responses": "JOIN responses ON responses.sample_id = verdicts.sample_id",
     "prompts": "JOIN prompts ON prompts.prompt_id = verdicts.prompt_id",
     "annotations": "JOIN annotations ON annotations.prompt_id = verdicts.prompt_id",
-    "scores": "JOIN scores ON scores.sample_id = verdicts.sample_id",
     "grades": "JOIN grades ON grades.prompt_id = verdicts.prompt_id AND grades.teacher = verdicts.teacher",
     "reference_checks": "LEFT JOIN reference_checks ON reference_checks.prompt_id = verdicts.prompt_id",
 }
@@ -133,9 +135,7 @@ def sample_candidates(
         curated.verdicts, curated.scores, curated.grades, curated.reference_checks
     )  # fmt: skip
     filled = con.from_arrow(_filled_roles(params, dataset))
-    rows = verdicts.query(
-        "verdicts", _sql(SAMPLE_COLUMNS, _SAMPLE_JOINS, recipe, start="verdicts JOIN filled USING (teacher)")
-    )
+    rows = verdicts.query("verdicts", _sql(SAMPLE_COLUMNS, _SAMPLE_JOINS, recipe, start=_SAMPLES))
     ids = verdicts.query("verdicts", "SELECT sample_id FROM verdicts SEMI JOIN filled USING (teacher)")
     in_scope = count(responses.query("responses", "SELECT 1 FROM responses SEMI JOIN filled USING (teacher)"))
     if in_scope != (verified := count(ids)):
@@ -214,7 +214,11 @@ def _sql(columns: dict[str, tuple[str, str]], joins: dict[str, str], recipe: str
     named = named_columns(columns, recipe)
     needed = {table for table, _ in named.values()}
     selected = ", ".join(f"{sql} AS {name}" for name, (_, sql) in named.items())
-    return f"SELECT {selected} FROM {start} {' '.join(join for table, join in joins.items() if table in needed)}"
+    aside = [table for table in _ASIDE if table in needed]
+    joined = [join for table, join in joins.items() if table in needed]
+    same = " AND ".join(["true", *(f"{table}.sample_id = verdicts.sample_id" for table in aside)])
+    start = start.format(aside=" ".join(f"POSITIONAL JOIN {table}" for table in aside))
+    return f"SELECT {selected} FROM {start} {' '.join(joined)} WHERE {same}"
 
 
 def _filled_roles(params: Params, dataset: str) -> pa.Table:

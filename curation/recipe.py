@@ -79,11 +79,16 @@ def run_recipe(
         recipe_sql = f"WITH candidates AS (FROM rows) FROM (\n{statements[0].query}\n)"
         returned = con.sql(recipe_sql, params=values)
         _check_columns(returned, where)
+        # Joins run as written: tables laid side by side give DuckDB no estimate, and it would turn them round, which loses
+        # the order of rows.
+        con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
         con.execute(f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT {_TYPED} FROM returned")
     except (duckdb.ProgrammingError, duckdb.DataError) as error:
         raise ParamsError(
             f"{where} cannot be run: {error}. docs/recipes.md lists the columns of candidates."
         ) from error
+    finally:
+        con.execute("RESET disabled_optimizers")
     return _check_chosen(recipe.name, candidates, dataset, f"{unit}_id", con)
 
 

@@ -31,7 +31,7 @@ from curation.progress import say
 from curation.recipe import read_recipe, run_recipe
 from curation.stage import DATA, Run, run_stage
 from curation.statistics import PLOTTED, Figures, plotted, reckon
-from curation.tables import Relation
+from curation.tables import Order, Relation
 from schemas.annotations import ANNOTATIONS
 from schemas.grades import GRADES
 from schemas.prompts import PROMPTS
@@ -83,7 +83,7 @@ def select(curated: Curated, params: Params, *, dataset: str, con: duckdb.DuckDB
     )
     if not block.allow_empty and num_candidates == sum(num_dropped.values()):
         raise DataError(_empty_sentence(dataset, num_dropped))
-    kept = _kept(con, curated.annotations, block, dataset)
+    kept = _kept(curated.annotations, block, dataset)
     return Selected(kept, _drops(con, unit), num_candidates, num_dropped, _configs(con))
 
 
@@ -152,26 +152,27 @@ def _configs(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
     return configs
 
 
-def _kept(con: duckdb.DuckDBPyConnection, annotations: Relation, block: Dataset, dataset: str) -> Relation:
+def _kept(annotations: Relation, block: Dataset, dataset: str) -> Relation:
     """Rows of `selections`, each with the split of its prompt."""
     total = sum(block.splits.values())
     if abs(total - 1) > 1e-9:
         raise ParamsError(f"select: the shares of datasets.{dataset}.splits add up to {total:g}, wanted 1.")
     test, validation = block.splits.get("test", 0), block.splits.get("validation", 0)
-    # By a draw of the prompt or its group, so that a row stays where it is when others come; reckoned once per prompt.
-    return con.sql(
+    # By a draw of the prompt or its group, so that a row stays where it is when others come. That of a prompt needs no join,
+    # which would lose the order of rows; groups are drawn once per prompt.
+    drawn = "SELECT *, draw('split/' || prompt_id) AS share FROM chosen"
+    if block.split_by == "group":
+        shares = "SELECT prompt_id, draw('split/' || group_id) AS share FROM annotations"
+        drawn = f"SELECT chosen.*, share FROM chosen JOIN ({shares}) USING (prompt_id)"
+    return annotations.query(
+        "annotations",
         f"""
-        WITH drawn AS (SELECT prompt_id, draw('split/' || {block.split_by}_id) AS share FROM annotations),
-        split AS (
-            SELECT prompt_id,
-                CASE WHEN share < {test} THEN 'test' WHEN share < {test + validation} THEN 'validation' ELSE 'train' END
-                    AS split
-            FROM drawn
-        )
-        SELECT '{dataset}' AS dataset, config, sample_id, prompt_id, role, split, figure
-        FROM chosen JOIN split USING (prompt_id)
+        SELECT '{dataset}' AS dataset, config, sample_id, prompt_id, role,
+            CASE WHEN share < {test} THEN 'test' WHEN share < {test + validation} THEN 'validation' ELSE 'train' END AS split,
+            figure
+        FROM ({drawn})
         WHERE reason IS NULL
-        """
+        """,
     )
 
 
@@ -215,9 +216,12 @@ def _run(run: Run) -> None:
     # Within a dataset these decide alone; with one config its name would only cost time.
     ids = ["prompt_id", "sample_id"]
     configs = ["config"] if len(result.configs.keys() - {"all"}) > 1 else []
-    run.write(SELECTIONS, result.kept, order=[*ids, *configs])
-    assert run.write_drops(result.dropped, order=ids) == result.num_dropped
+    in_order = run.params.datasets[run.dataset].split_by == "prompt"
+    run.write(SELECTIONS, result.kept, order=Order([*ids, *configs], likely=in_order))
+    assert run.write_drops(result.dropped, order=Order(ids)) == result.num_dropped
     run.write_json("configs.json", result.configs)
+    for made in ("settled", "several", "chosen"):
+        run.con.execute(f"DROP TABLE {made}")  # the statistics need the memory
     _write_statistics(run, curated, run.dataset)
     for config, outcomes in result.configs.items():
         if "kept" not in outcomes and config != "all":

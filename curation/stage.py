@@ -24,7 +24,7 @@ from curation import places, tables
 from curation.errors import CurateError, DataError
 from curation.params import Params
 from curation.progress import say
-from curation.tables import Relation
+from curation.tables import Order, Relation
 from schemas.drops import DROPS
 from schemas.table import Table
 
@@ -63,11 +63,11 @@ class Run:
         folder.mkdir(parents=True)
         return folder
 
-    def write(self, table: Table, relation: Relation, *, order: Sequence[str] | None = None) -> int:
-        """Write one of the stage's own tables, by `order` where fewer columns than its key decide; returns its rows."""
+    def write(self, table: Table, relation: Relation, *, order: Order | None = None) -> int:
+        """Write one of the stage's own tables, by its key or another `order`; returns its rows."""
         return tables.write(relation, self.part / table.name, table, order=order)
 
-    def write_drops(self, dropped: Relation, *, order: Sequence[str] | None = None) -> dict[str, int]:
+    def write_drops(self, dropped: Relation, *, order: Order | None = None) -> dict[str, int]:
         """Write the drops, the columns that do not apply as null, by `order` as `write` does; returns units by reason."""
         given = set(dropped.columns)
         own = {"stage": f"'{self.stage}'", "dataset": f"'{self.dataset}'" if self.dataset else "NULL"}

@@ -5,12 +5,15 @@ same bytes, whatever the number of threads: rows are ordered by the table's key 
 writer's settings are fixed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.errors import DataError
@@ -19,6 +22,16 @@ from schemas.table import Table
 Relation: TypeAlias = duckdb.DuckDBPyRelation
 SHARD_ROWS = 2_000_000
 BATCH_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Order:
+    """Columns by which rows are written."""
+
+    columns: Sequence[str]
+    """Fewer than the key where these decide alone: sorting by each costs as much as by the first."""
+    likely: bool = False
+    """Whether rows are likely to come in order: they are then looked at, and sorted only where they do not."""
 
 
 def connect(*, memory_gb: float, processes: int = 0) -> duckdb.DuckDBPyConnection:
@@ -78,14 +91,13 @@ def write(
     shard_rows: int = SHARD_ROWS,
     row_group_rows: int = BATCH_ROWS,
     prefix: str = "",
-    order: Sequence[str] | None = None,
+    order: Order | None = None,
+    published: bool = False,
 ) -> int:
     """Write a relation as a table's shards, ordered by its key; returns the number of rows.
 
-    `order` names fewer columns where these decide alone: sorting by each costs as much as by the first.
-
-    An empty relation gives one shard without rows, so that readers need no special case.
-    Shards are called `<prefix>00000.parquet` and so on.
+    Shards that are `published` are cut by content, so that an upload sends only what is new. An empty relation gives
+    one shard without rows, so that readers need no special case. Shards are called `<prefix>00000.parquet` and so on.
 
     Raises:
         DataError: A column is missing, or a null stands where the contract allows none.
@@ -96,39 +108,96 @@ def write(
             f"{table.name}: rows for {folder} lack the column {missing[0]!r} (have: {', '.join(relation.columns)})"
         )
     columns = ", ".join(f'"{name}"' for name in table.column_names)
-    keys = ", ".join(f'"{name}" NULLS FIRST' for name in order or table.key)
-    ordered = relation.query("rows_to_write", f"SELECT {columns} FROM rows_to_write ORDER BY {keys}")
-    reader = ordered.to_arrow_reader(row_group_rows)
+    given = relation.query("rows_to_write", f"SELECT {columns} FROM rows_to_write")
+    order = order or Order(table.key)
+    ordered = given.order(", ".join(f"{identifier(name)} NULLS FIRST" for name in order.columns))
     folder.mkdir(parents=True, exist_ok=True)
-    batches = (_conform(batch, table, folder) for batch in reader)
-    return write_batches(batches, folder, table.arrow_schema, shard_rows=shard_rows, prefix=prefix)
+
+    def write_rows(batches: Iterator[pa.RecordBatch]) -> int:
+        conforming = (_conform(batch, table, folder) for batch in batches)
+        return write_batches(
+            conforming, folder, table.arrow_schema, shard_rows=shard_rows, prefix=prefix, published=published
+        )
+
+    if order.likely:
+        try:
+            return write_rows(_in_order(given.to_arrow_reader(row_group_rows), order.columns))
+        except _OutOfOrderError:
+            for shard in folder.glob(f"{prefix}*.parquet"):
+                shard.unlink()
+    return write_rows(ordered.to_arrow_reader(row_group_rows))
+
+
+class _OutOfOrderError(Exception):
+    """Rows that were to come in order do not."""
+
+
+def _in_order(batches: Iterable[pa.RecordBatch], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """The batches, each held against the one before."""
+    last = None
+    for batch in batches:
+        keys = batch.select(columns)
+        if not ascends(keys) or (last is not None and not ascends(pa.concat_batches([last, keys.slice(0, 1)]))):
+            raise _OutOfOrderError
+        last = keys.slice(keys.num_rows - 1)
+        yield batch
+
+
+def ascends(keys: pa.RecordBatch) -> bool:
+    """Whether each row comes after the one before or equals it; where a null leaves that open, no."""
+    before, after = keys.slice(0, max(keys.num_rows - 1, 0)), keys.slice(1)
+    later = pa.array([True] * before.num_rows, pa.bool_())
+    for left, right in reversed(list(zip(before.columns, after.columns, strict=True))):
+        later = pc.or_(pc.less(left, right), pc.and_(pc.equal(left, right), later))
+    return bool(pc.all(later, skip_nulls=False, min_count=0).as_py())
 
 
 def write_batches(
-    batches: Iterator[pa.Table], folder: Path, schema: pa.Schema, *, shard_rows: int, prefix: str = ""
+    batches: Iterator[pa.Table],
+    folder: Path,
+    schema: pa.Schema,
+    *,
+    shard_rows: int,
+    prefix: str = "",
+    published: bool = False,
 ) -> int:
     """Write tables of one schema, in order, into shards of at most `shard_rows` rows plus one batch.
 
-    Shards are called `<prefix>00000.parquet` and so on; each batch is a row group.
+    Shards are called `<prefix>00000.parquet` and so on; each batch is a row group, written while the next is made.
     """
     writer, in_shard, total, shards = None, 0, 0, 0
-    for batch in batches:
-        if writer is None or in_shard >= shard_rows:
-            if writer is not None:
-                writer.close()
-            writer = _shard_writer(folder / f"{prefix}{shards:05d}.parquet", schema)
-            shards, in_shard = shards + 1, 0
-        writer.write_table(batch)
-        in_shard += batch.num_rows
-        total += batch.num_rows
+    with ThreadPoolExecutor(1) as pool:
+        writing: Future[None] | None = None
+        for batch in batches:
+            if writing is not None:
+                writing.result()
+            if writer is None or in_shard >= shard_rows:
+                if writer is not None:
+                    writer.close()
+                writer = _shard_writer(folder / f"{prefix}{shards:05d}.parquet", schema, published=published)
+                shards, in_shard = shards + 1, 0
+            writing = pool.submit(writer.write_table, batch)
+            in_shard += batch.num_rows
+            total += batch.num_rows
+        if writing is not None:
+            writing.result()
     if writer is None:
-        writer = _shard_writer(folder / f"{prefix}00000.parquet", schema)
+        writer = _shard_writer(folder / f"{prefix}00000.parquet", schema, published=published)
     writer.close()
     return total
 
 
-def _shard_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    return pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True, use_content_defined_chunking=True)
+def _shard_writer(path: Path, schema: pa.Schema, *, published: bool) -> pq.ParquetWriter:
+    # A dictionary of ids, each of which stands once or a few times, only costs time.
+    dictionary = True if published else [name for name in schema.names if not name.endswith("_id")]
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        write_page_index=True,
+        use_dictionary=dictionary,
+        use_content_defined_chunking=published,
+    )
 
 
 def _conform(batch: pa.RecordBatch, table: Table, folder: Path) -> pa.Table:

@@ -14,14 +14,13 @@ WITH judged AS (
         END AS reason
     FROM candidates
 ),
-ranked AS (
+best AS (
     -- Verified before unverified, existing before distilled, then the roles in the order of params.
-    SELECT *, row_number() OVER best AS place, first_value(sample_id) OVER best AS chosen_id
+    SELECT prompt_id,
+        arg_min(sample_id, (passed IS NULL, NOT brought, preference, -verify_score, sample_id)) AS chosen_id
     FROM judged
-    WINDOW best AS (
-        PARTITION BY prompt_id, reason IS NULL
-        ORDER BY passed IS NULL, NOT brought, preference, verify_score DESC NULLS LAST, sample_id
-    )
+    WHERE reason IS NULL
+    GROUP BY prompt_id
 )
 SELECT sample_id, prompt_id, 'default' AS config, 'response' AS role,
     CASE
@@ -29,6 +28,7 @@ SELECT sample_id, prompt_id, 'default' AS config, 'response' AS role,
         WHEN reason IN ('failed_verification', 'unverified') OR reason IS NULL THEN verify_score
         ELSE score_figure
     END AS figure,
-    CASE WHEN reason IS NULL AND place > 1 THEN 'not_chosen' ELSE reason END AS reason,
-    CASE WHEN reason IS NULL AND place > 1 THEN chosen_id END AS evidence_id
-FROM ranked
+    CASE WHEN reason IS NULL AND sample_id <> chosen_id THEN 'not_chosen' ELSE reason END AS reason,
+    CASE WHEN reason IS NULL AND sample_id <> chosen_id THEN chosen_id END AS evidence_id
+FROM judged
+LEFT JOIN best USING (prompt_id)

@@ -12,18 +12,29 @@ WITH judged AS (
         END AS fate
     FROM candidates
 ),
-ordered AS (
-    SELECT *, row_number() OVER own AS place, first_value(sample_id) OVER own AS first_id
+firsts AS (
+    SELECT prompt_id, config, arg_min(sample_id, (preference, sample_index, sample_id)) AS first_id
     FROM judged
-    WINDOW own AS (PARTITION BY prompt_id, config, fate IS NULL ORDER BY preference, sample_index, sample_id)
+    WHERE fate IS NULL
+    GROUP BY prompt_id, config
+),
+placed AS (
+    SELECT judged.*, first_id,
+        CASE WHEN fate IS NULL AND sample_id <> first_id THEN 'not_chosen' ELSE fate END AS reason
+    FROM judged
+    LEFT JOIN firsts USING (prompt_id, config)
+),
+told AS (
+    SELECT * EXCLUDE (config),
+        unnest(CASE WHEN config = 'answer' AND reason IS NULL THEN ['answer', 'think_summary'] ELSE [config] END) AS config
+    FROM placed
 )
 SELECT sample_id, prompt_id, config, 'response' AS role,
-    CASE WHEN fate IS NULL OR fate = 'failed_verification' THEN verify_score ELSE score_figure END AS figure,
-    CASE WHEN fate IS NULL AND place > 1 THEN 'not_chosen' ELSE fate END AS reason,
-    CASE WHEN fate IS NULL AND place > 1 THEN first_id END AS evidence_id
-FROM ordered
-UNION ALL
-SELECT sample_id, prompt_id, 'think_summary' AS config, 'response' AS role, NULL AS figure,
-    'no_summary' AS reason, NULL AS evidence_id
-FROM ordered
-WHERE config = 'answer' AND fate IS NULL AND place = 1
+    CASE
+        WHEN config = 'think_summary' THEN NULL
+        WHEN fate IS NULL OR fate = 'failed_verification' THEN verify_score
+        ELSE score_figure
+    END AS figure,
+    CASE config WHEN 'think_summary' THEN 'no_summary' ELSE reason END AS reason,
+    CASE reason WHEN 'not_chosen' THEN first_id END AS evidence_id
+FROM told

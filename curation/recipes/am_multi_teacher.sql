@@ -13,15 +13,20 @@ WITH judged AS (
         END AS fate
     FROM candidates
 ),
+firsts AS (
+    SELECT prompt_id, teacher, arg_min(sample_id, (sample_index, sample_id)) AS first_id
+    FROM judged
+    WHERE fate IS NULL
+    GROUP BY prompt_id, teacher
+),
 solved AS (
-    SELECT prompt_id, count(DISTINCT teacher) AS num_teachers FROM judged WHERE fate IS NULL GROUP BY prompt_id
+    SELECT prompt_id, count(*) AS num_teachers FROM firsts GROUP BY prompt_id
 ),
 ordered AS (
-    SELECT judged.*, coalesce(num_teachers, 0) AS num_teachers,
-        row_number() OVER own AS place, first_value(sample_id) OVER own AS first_id
+    SELECT judged.*, coalesce(num_teachers, 0) AS num_teachers, first_id
     FROM judged
     LEFT JOIN solved USING (prompt_id)
-    WINDOW own AS (PARTITION BY prompt_id, teacher, fate IS NULL ORDER BY sample_index, sample_id)
+    LEFT JOIN firsts USING (prompt_id, teacher)
 )
 SELECT sample_id, prompt_id, teacher AS config, 'response' AS role,
     CASE reason
@@ -38,7 +43,7 @@ FROM (
         CASE
             WHEN fate IS NOT NULL THEN fate
             WHEN num_teachers < (SELECT count(DISTINCT teacher) FROM candidates) THEN 'unsolved_by_a_teacher'
-            WHEN place > 1 THEN 'not_chosen'
+            WHEN sample_id <> first_id THEN 'not_chosen'
         END AS reason
     FROM ordered
 )

@@ -281,6 +281,13 @@ def test_a_wrong_recipe_is_told_what_is_wrong(con, params, tmp_path, changes, sq
         selected([Sample(0, 3, "big", 1.0, None)], params, con, block)
 
 
+def test_tables_of_samples_in_different_orders_stop_the_stage(con, params):
+    given = curated([Sample(0, 3, "big", 1.0, None), Sample(1, 3, "big", 1.0, None)], con)
+    turned = replace(given, scores=given.scores.order("sample_id DESC"), verdicts=given.verdicts.order("sample_id"))
+    with pytest.raises(DataError, match="different runs"):
+        select(turned, params, dataset="mine", con=con)
+
+
 def test_responses_without_a_verdict_stop_the_stage(con, params):
     given = curated([Sample(0, 3, "big", 1.0, None)], con)
     with pytest.raises(DataError, match="different runs"):

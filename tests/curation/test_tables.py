@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from curation import tables
 from curation.errors import DataError
+from curation.tables import Order
 from schemas.table import Column, Table
 
 THINGS = Table(
@@ -28,6 +29,32 @@ def test_rows_round_trip_and_bytes_do_not_depend_on_their_order(tmp_path_factory
     tables.write(tables.from_rows(con, given_rows, THINGS), folder / "b", THINGS)
     assert dict(tables.read(con, folder / "a", THINGS).fetchall()) == rows
     assert (folder / "a/00000.parquet").read_bytes() == (folder / "b/00000.parquet").read_bytes()
+
+
+KEYS = st.lists(st.tuples(st.none() | st.integers(0, 3), st.sampled_from("ab")), max_size=6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(keys=KEYS, batch_rows=st.integers(1, 3), in_order=st.booleans())
+def test_rows_that_likely_come_in_order_are_written_as_sorted_ones_are(tmp_path_factory, keys, batch_rows, in_order):
+    con, folder = tables.connect(memory_gb=1), tmp_path_factory.mktemp("t")
+    if in_order:
+        keys = sorted(keys, key=lambda key: (key[0] is not None, key))
+    relation = tables.from_rows(con, [{"size": size, "id": name} for size, name in keys], THINGS)
+    written = {}
+    for likely in (True, False):
+        order = Order(["size", "id"], likely=likely)
+        tables.write(relation, folder / str(likely), THINGS, row_group_rows=batch_rows, shard_rows=3, order=order)
+        written[likely] = {path.name: path.read_bytes() for path in (folder / str(likely)).iterdir()}
+    assert written[True] == written[False]
+
+
+@given(keys=KEYS)
+def test_rows_ascend_where_python_finds_them_sorted_and_a_null_does_not_tell(keys):
+    columns = {"size": [size for size, _ in keys], "id": [name for _, name in keys]}
+    batch = pa.record_batch(columns, pa.schema([("size", pa.int64()), ("id", pa.string())]))
+    known = len(keys) < 2 or None not in columns["size"]
+    assert tables.ascends(batch) == (known and keys == sorted(keys))
 
 
 def test_shards_roll_over(con, tmp_path):
