@@ -23,18 +23,26 @@ INTERRUPTED = 130
 def query(args: argparse.Namespace) -> int:
     """Run SQL over the tables and the releases of this project.
 
-    There is a view per table (curate schema lists them) and one per released dataset; the
-    catalog behind them, .curate/catalog.duckdb, also opens in the plain duckdb shell.
+    There is a view per table (curate schema lists them), one per released dataset and one per frozen
+    version; the catalog behind them, .curate/catalog.duckdb, also opens in the plain duckdb shell.
+    Without SQL, on a terminal, a shell opens.
 
     Example:
         curate query "SELECT category, avg(pass_rate) FROM grades GROUP BY ALL"
     """
+    from curation.query import Options, Remote
     from curation.query import query as run_query
 
+    remote = Remote(tuple(args.remote), args.hub)
+    if args.sql is None and args.file is None and sys.stdin.isatty() and sys.stdout.isatty():
+        from curation.shell import shell
+
+        shell(Options(args.format, args.output, args.limit), remote)
+        return 0
     if (args.sql is None) == (args.file is None):
         raise ParamsError('query: give either SQL or --file, as in: curate query "SELECT count(*) FROM prompts"')
     sql = args.sql if args.file is None else _text(args.file)
-    run_query(sql, output_format=args.format, output=args.output, limit=args.limit)
+    run_query(sql, output_format=args.format, output=args.output, limit=args.limit, remote=remote)
     return 0
 
 
@@ -145,6 +153,21 @@ def diff(args: argparse.Namespace) -> int:
     return int(compared(args.old, args.new, options) and args.check)
 
 
+def validate(args: argparse.Namespace) -> int:
+    """Hold selections, and what their releases change, against their expectations; show what was found.
+
+    Of a dataset that has a frozen version, the release is compared with the latest, or with --against. An
+    expectation that fails names rows, and the exit code is 1. --docs writes Data Docs to .curate/data_docs.
+
+    Example:
+        curate validate am-40m --against 1.0.0 --docs
+    """
+    from curation.validate_command import Options
+    from curation.validate_command import validate as holds
+
+    return int(not holds(args.datasets, Options(args.against, args.docs, args.format)))
+
+
 def init(args: argparse.Namespace) -> int:
     """Make a new project for sources of your own.
 
@@ -183,6 +206,34 @@ def hub(args: argparse.Namespace) -> int:
     return 0
 
 
+def publish(args: argparse.Namespace) -> int:
+    """Freeze a release under the version in params.yaml and publish it on a Hub: one commit, one tag.
+
+    Repeating it sends nothing; one that was killed goes on. A published version never changes. The token is that of
+    HF_TOKEN or of `hf auth login`. --dry-run tells files, bytes and new bytes, and writes nothing.
+
+    Example:
+        curate publish am-40m --repo ada/am-40m --hub https://huggingface.co --dry-run
+    """
+    from curation.publish import Options
+    from curation.publish import publish as published
+
+    print(published(args.dataset, Options(args.repo, args.hub, args.private, args.dry_run)))
+    return 0
+
+
+def pull(args: argparse.Namespace) -> int:
+    """Fetch a published version from a Hub and verify every file of it against its manifest.
+
+    Example:
+        curate pull ada/am-40m@v1.0.0 --to am-40m
+    """
+    from curation.pull import pull as pulled
+
+    print(pulled(args.name, args.to, args.hub))
+    return 0
+
+
 def _query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sql", nargs="?", metavar="SQL", help="statements; the rows of the last one are shown")
     parser.add_argument("--file", metavar="FILE", help="read the SQL from a file; - reads standard input")
@@ -190,6 +241,14 @@ def _query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=formats, default="table", help="json is one object per line")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there; parquet needs it")
     parser.add_argument("--limit", type=_rows, metavar="N", help="most rows; a table shows 40")
+    parser.add_argument(
+        "--remote",
+        action="append",
+        default=[],
+        metavar="NS/NAME@TAG",
+        help="ask a release on a Hub, too; may be given several times",
+    )
+    parser.add_argument("--hub", metavar="HUB", help="address or folder; else HF_ENDPOINT, else publish.hub")
 
 
 def _explain_arguments(parser: argparse.ArgumentParser) -> None:
@@ -231,6 +290,13 @@ def _diff_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=formats, default="text", help="parquet has every row that differs")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there; parquet needs it")
     parser.add_argument("--check", action="store_true", help="exit with 1 where A and B differ")
+
+
+def _validate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("datasets", nargs="*", metavar="DATASET", help="name in params.yaml; all where none is given")
+    parser.add_argument("--against", metavar="VERSION", help="frozen version to compare releases with; else the latest")
+    parser.add_argument("--docs", action="store_true", help="write Data Docs, a static site")
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="json is one object per line")
 
 
 def _init_arguments(parser: argparse.ArgumentParser) -> None:
@@ -284,6 +350,20 @@ def _hub_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _publish_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", metavar="DATASET", help="name of the dataset in params.yaml")
+    parser.add_argument("--repo", metavar="NS/NAME", help="repository; else publish.namespace and the dataset's name")
+    parser.add_argument("--hub", metavar="HUB", help="address or folder; else publish.hub")
+    parser.add_argument("--private", action="store_true", help="make the repository private, where it is made")
+    parser.add_argument("--dry-run", action="store_true", help="tell what would be sent")
+
+
+def _pull_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NS/NAME@TAG", help="what to fetch, as ada/am-40m@v1.0.0")
+    parser.add_argument("--to", type=Path, metavar="DIR", help="where to; else data/releases/NAME/VERSION")
+    parser.add_argument("--hub", metavar="HUB", help="address or folder; else HF_ENDPOINT, else publish.hub")
+
+
 VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None]], ...] = (
     (query, _query_arguments),
     (explain, _explain_arguments),
@@ -293,6 +373,9 @@ VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.Argum
     (plan, _plan_arguments),
     (select, _select_arguments),
     (diff, _diff_arguments),
+    (publish, _publish_arguments),
+    (pull, _pull_arguments),
+    (validate, _validate_arguments),
     (init, _init_arguments),
     (hub, _hub_arguments),
 )

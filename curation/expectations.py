@@ -9,7 +9,7 @@ nothing out and stores nothing here.
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,20 @@ class Finding:
     success: bool
     rows: int
     """Rows looked at."""
+    judged_rows: int
+    """Of them, those with a value; the expectation does not apply to the others."""
     failed_rows: int
     examples: tuple[str, ...]
     """The first failing rows: id and value."""
+    figure: float | None = None
+    """The value, where a frame of figures was judged."""
+
+    @property
+    def outcome(self) -> str:
+        """failed, holds, or not applicable where no row has a value."""
+        if not self.success:
+            return "failed"
+        return "holds" if self.judged_rows else "not applicable"
 
     @property
     def sentence(self) -> str:
@@ -54,21 +65,46 @@ class Finding:
         )
 
 
+def context(**config: Any) -> Any:
+    """A context of the library that stores nothing and sends nothing out.
+
+    Args:
+        config: Further fields of its configuration.
+    """
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+    from great_expectations.data_context.types import base
+
+    project_config = base.DataContextConfig(
+        store_backend_defaults=base.InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        analytics_enabled=False,
+        progress_bars=base.ProgressBarsConfig(globally=False, metric_calculations=False),
+        **config,
+    )
+    return gx.get_context(mode="ephemeral", project_config=project_config)
+
+
+def added(before: Finding | None, found: Finding) -> Finding:
+    """Join the findings of one expectation on two frames; a share `mostly` is that of both together."""
+    if before is None:
+        return found
+    judged, failed = before.judged_rows + found.judged_rows, before.failed_rows + found.failed_rows
+    mostly = found.wanted.get("mostly", 1)
+    return replace(
+        found,
+        success=before.success and found.success if mostly == 1 else judged - failed >= mostly * judged,
+        rows=before.rows + found.rows,
+        judged_rows=judged,
+        failed_rows=failed,
+        examples=(*before.examples, *found.examples)[:EXAMPLES],
+    )
+
+
 class Judge:
     """Great Expectations with a context of its own; made once, as importing it is slow."""
 
     def __init__(self) -> None:
-        os.environ["GX_ANALYTICS_ENABLED"] = "false"
-        import great_expectations as gx
-        from great_expectations.data_context.types import base
-
-        config = base.DataContextConfig(
-            store_backend_defaults=base.InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-            analytics_enabled=False,
-            progress_bars=base.ProgressBarsConfig(globally=False, metric_calculations=False),
-        )
-        context = gx.get_context(mode="ephemeral", project_config=config)
-        asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
+        asset = context().data_sources.add_pandas("frames").add_dataframe_asset("frame")
         self._batches = asset.add_batch_definition_whole_dataframe("whole")
 
     def judge(
@@ -101,6 +137,19 @@ class Judge:
             for expectation in written["expectations"]
         ]
 
+    def judge_figures(
+        self, figures: pa.Table, suite: str, *, dataset: str, parameters: Mapping[str, Any]
+    ) -> list[Finding]:
+        """Hold the one row of figures of a dataset against the suite of that name; a figure that is null does not apply.
+
+        Raises:
+            DataError: As `judge`.
+        """
+        named = figures.append_column("dataset", pa.array([dataset]))
+        (row,) = figures.to_pylist()
+        found = self.judge(named, SUITES / f"{suite}.json", dataset=dataset, id_column="dataset", parameters=parameters)
+        return [replace(one, figure=row[one.column]) for one in found]
+
 
 def _nullable(arrow_type: pa.DataType) -> Any:
     """Keep booleans and integers what they are where some are null."""
@@ -129,6 +178,7 @@ def _finding(result: Any, *, dataset: str, suite: Path, id_column: str, rows: in
         description=config.description or "",
         success=bool(result.success),
         rows=rows,
+        judged_rows=rows - int(result.result.get("missing_count") or 0),
         failed_rows=int(result.result.get("unexpected_count") or 0),
         examples=tuple(examples),
     )

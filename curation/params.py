@@ -327,13 +327,28 @@ class Dataset:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class ReleaseChanges:
+    """Bounds on what a release differs in from the frozen version before it (values ours)."""
+
+    unexplained_share_max: Share
+    """Most rows of that version that may be gone though no drop tells why, as a share of them."""
+    changed_verdict_share_max: Share
+    """Most rows of both whose verdict's score may differ, as a share of them."""
+    moved_split_share_max: Share
+    """Most rows of both that may stand in another split, as a share of them."""
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Validate:
-    """Bounds that Great Expectations checks on selections (values ours)."""
+    """Bounds that Great Expectations checks on selections and on what releases change (values ours)."""
 
     rows_min: dict[str, int]
     """Least rows per dataset."""
     dropped_share_max: dict[str, Share]
     """Most of its candidates that a dataset's selection may drop, as a share."""
+    think_faults_share_max: dict[str, Share]
+    """Most rows per dataset whose think tags are not one closed block, as a share; none where it is not named."""
+    changes: ReleaseChanges
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -342,6 +357,22 @@ class Release:
 
     shard_rows: Positive
     row_group_rows: Positive
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Publish:
+    """Which releases are frozen under which version, and where they are published."""
+
+    hub: str
+    """An address, as https://huggingface.co, or a folder, which is served while the stage runs."""
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """User or organization; the repository is <namespace>/<dataset>."""
+    private: bool
+    """Whether a repository that is made is private; one that is there stays as it is."""
+    licences_refused: list[str]
+    """Licences of sources with which a release is not published; `unknown` is none at all."""
+    datasets: dict[Name, Annotated[str, Field(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")]]
+    """Dataset -> its version; what is not named here is not published."""
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -365,6 +396,7 @@ class Params:
     datasets: dict[Name, Dataset]
     validate: Validate
     release: Release
+    publish: Publish
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
@@ -491,4 +523,9 @@ def _check_names(params: Params, where: str) -> None:
         if missing:
             raise ParamsError(
                 f"params: {where}: datasets.{name} names the role {missing[0]!r}; roles has: {', '.join(params.roles)}."
+            )
+    for name in params.publish.datasets:
+        if name not in params.datasets:
+            raise ParamsError(
+                f"params: {where}: publish.datasets names {name!r}; datasets has: {', '.join(params.datasets)}."
             )

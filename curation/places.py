@@ -23,6 +23,11 @@ def models() -> Path:
     return home() / "models"
 
 
+def data_docs() -> Path:
+    """Folder of the site that tells what validation found."""
+    return home() / "data_docs"
+
+
 def catalog() -> Path:
     """The DuckDB file with a view per table."""
     return home() / "catalog.duckdb"

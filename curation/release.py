@@ -60,7 +60,7 @@ def _run(run: Run) -> None:
     for config, split in splits or [("default", "train")]:  # an empty release can be opened, too
         _write_split(run, selected, config, split)
     dropped = _all_drops(run)
-    tables.write(dropped, run.part / "drops", DROPS)
+    tables.write(dropped, run.part / "drops", DROPS, published=True)
     manifest = _manifest(run, selected)
     told = card(manifest, _statistics(run), run.con, run.part)
     run.part.joinpath("README.md").write_text(told, encoding="utf-8")
@@ -98,6 +98,7 @@ def _write_split(run: Run, selected: Relation, config: str, split: str) -> None:
         shard_rows=release.shard_rows,
         row_group_rows=release.row_group_rows,
         prefix=f"{split}-",
+        published=True,
     )
 
 
@@ -164,9 +165,8 @@ def _file(root: Path, path: Path) -> dict[str, Any]:
 def _params_behind(params: Params, dataset: str) -> dict[str, Any]:
     """The params that decide a dataset's rows, as plain values."""
     values = params_module.dump(params)
-    kept = {
-        name: block for name, block in values.items() if name not in ("resources", "datasets", "validate", "release")
-    }
+    apart = ("resources", "datasets", "validate", "release", "publish")
+    kept = {name: block for name, block in values.items() if name not in apart}
     return {**kept, "dataset": values["datasets"][dataset]}
 
 

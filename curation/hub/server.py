@@ -26,9 +26,10 @@ class HubServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], hub: Hub, lock: BinaryIO) -> None:
+    def __init__(self, address: tuple[str, int], hub: Hub, lock: BinaryIO, *, quiet: bool = False) -> None:
         self.hub = hub
         self.lock = lock
+        self.quiet = quiet
         super().__init__(address, Handler)
 
     @property
@@ -82,7 +83,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 (the signature is the base class's)
         """Write a line to stderr, without the query: it may hold a signature."""
-        sys.stderr.write(f"hub: {self.requestline.partition('?')[0]!r} {code}\n")
+        if not self.server.quiet:
+            sys.stderr.write(f"hub: {self.requestline.partition('?')[0]!r} {code}\n")
 
     def _request(self, body: Any) -> Request:
         hub = self.server.hub
@@ -125,7 +127,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def open_server(
-    root: Path, *, host: str = "127.0.0.1", port: int = 0, tokens: Sequence[str] = (), part_bytes: int = PART_BYTES
+    root: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tokens: Sequence[str] = (),
+    part_bytes: int = PART_BYTES,
+    quiet: bool = False,
 ) -> HubServer:
     """A hub that has its folder and its port; port 0 takes a free one.
 
@@ -135,6 +143,7 @@ def open_server(
         port: Port to listen at.
         tokens: NAME:TOKEN, each a user; without any, every token may do everything.
         part_bytes: Files above this size are uploaded in parts of this size.
+        quiet: Whether no line is written for a request.
 
     Raises:
         ParamsError: A token is not NAME:TOKEN, or the address cannot be listened at.
@@ -145,7 +154,7 @@ def open_server(
     lock = files.open_root(root)
     hub = Hub(root=root, tokens=pairs, secret=read_secret(root), part_bytes=part_bytes)
     try:
-        return HubServer((host, port), hub, lock)
+        return HubServer((host, port), hub, lock, quiet=quiet)
     except OSError as error:
         lock.close()
         raise ParamsError(f"hub: cannot listen at {host}:{port}: {error.strerror}; give another --port") from error

@@ -47,6 +47,7 @@ def test_it_is_a_repository_of_git_and_dvc_that_dvc_can_read(tmp_path):
     assert told.stdout.split() == [
         *["ingest", "clean", "deduplicate", "decontaminate", "annotate", "distill", "verify", "score", "grade"],
         *["select@am-1-4m", "select@am-40m", "validate", "release@am-1-4m", "release@am-40m"],
+        "publish",
     ]
 
 

@@ -15,10 +15,13 @@ from curation import validate as module
 from curation.expectations import Judge
 from curation.hashing import digest
 from curation.params import Validate
-from curation.validate import Selected, main, report_markdown, validate
+from curation.validate import main, report_markdown, validate
+from curation.validate_frames import Selected
+from curation.validate_turns import turn_faults
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
 from schemas.prompts import PROMPTS
+from schemas.responses import RESPONSES
 from schemas.scores import SCORES
 from schemas.selections import SELECTIONS
 from schemas.verdicts import VERDICTS
@@ -27,12 +30,21 @@ GOOD = [("apples", "math", 1.0), ("bees", "science", 5.0), ("cats", "chat", None
 TABLES = {
     "selections": SELECTIONS,
     "prompts": PROMPTS,
+    "responses": RESPONSES,
     "annotations": ANNOTATIONS,
     "verdicts": VERDICTS,
     "scores": SCORES,
     "contaminated": DROPS,
 }
-PARAMS = replace(params_module.load(), validate=Validate(rows_min={"am-1-4m": 2}, dropped_share_max={"am-1-4m": 0.5}))
+LOADED = params_module.load()
+
+
+def bounds(**named: dict[str, float]) -> Validate:
+    """The block validate with bounds by dataset."""
+    return replace(LOADED.validate, **{"rows_min": {}, "dropped_share_max": {}, **named})
+
+
+PARAMS = replace(LOADED, validate=bounds(rows_min={"am-1-4m": 2}, dropped_share_max={"am-1-4m": 0.5}))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +64,8 @@ def prompt_id(name):
 def sample_rows(name, category, score, prompt=None):
     """What the tables hold of one selected sample."""
     ids = {"sample_id": sample_id(name), "prompt_id": prompt_id(prompt or name)}
-    told = {"source": "school", "source_row": name, "licence": "MIT", "priority": 1, "messages": []}
+    told = {"source": "school", "source_row": name, "licence": "MIT", "priority": 1}
+    told["messages"] = [{"role": "user", "content": f"How many {name}?"}]
     flags = {"well_formed": True, "language_mixed": False, "boxed": False, "repetition": 1, "frequent_ngrams": 0}
     status = "unverified" if score is None else "verified"
     return {
@@ -68,6 +81,14 @@ def sample_rows(name, category, score, prompt=None):
             "verifiable": True,
         },
         "prompts": {**told, "record_id": digest("record", name), "prompt_id": ids["prompt_id"], "category": category},
+        "responses": {
+            **ids,
+            "teacher": "t",
+            "sample_index": 0,
+            "reasoning": "I count.",
+            "answer": "7",
+            "well_formed": True,
+        },
         "verdicts": {
             **ids,
             "teacher": "t",
@@ -94,7 +115,8 @@ def drop_row(stage, name):
 
 def findings(con, judge, rows, dataset="am-1-4m", params=PARAMS, dropped_share=0.2):
     relations = {name: tables.from_rows(con, list(rows[name].values()), table) for name, table in TABLES.items()}
-    selected = Selected(dropped_share=dropped_share, **relations)
+    faults = turn_faults(con, relations["prompts"], relations.pop("responses"), thinking_teachers=["t"])
+    selected = Selected(dropped_share=dropped_share, faults=faults, **relations)
     return validate(selected, params, dataset=dataset, judge=judge, con=con)
 
 
@@ -163,6 +185,22 @@ def second_response(rows):
     add(rows, "apples-again", "math", 1.0, prompt="apples")
 
 
+def two_users(rows):
+    rows["prompts"]["apples"]["messages"] *= 2
+
+
+def empty_turn(rows):
+    rows["prompts"]["apples"]["messages"] = [{"role": "user", "content": " \n"}]
+
+
+def second_think(rows):
+    rows["responses"]["apples"]["reasoning"] = "I <think> again."
+
+
+def no_think(rows):
+    rows["responses"]["apples"]["reasoning"] = None
+
+
 def straddling_group(rows):
     add(rows, "figs", "math", 1.0, prompt="figs")
     rows["prompts"]["figs"] = sample_rows("figs", "math", 1.0)["prompts"]
@@ -185,6 +223,10 @@ FAULTS = [
     (beyond_the_scale, {"samples/score_share"}, {"samples/score_share"}, f"{sample_id('bees')} (1.2)"),
     (broken_rule, {"am_1_4m/rules_kept"}, {"am_40m/rules_kept"}, f"{sample_id('apples')} (False)"),
     (empty_answer, {"samples/answer_tokens"}, {"samples/answer_tokens"}, f"{sample_id('apples')} (0)"),
+    (two_users, {"rows/roles_alternate"}, {"rows/roles_alternate"}, f"{sample_id('apples')} (False)"),
+    (empty_turn, {"rows/empty_turns"}, {"rows/empty_turns"}, f"{sample_id('apples')} (1)"),
+    (second_think, {"rows/think_faults"}, {"rows/think_faults"}, f"{sample_id('apples')} (1)"),
+    (no_think, {"rows/think_faults"}, {"rows/think_faults"}, f"{sample_id('apples')} (1)"),
     (second_response, {"am_1_4m/responses_of_prompt"}, set(), f"{sample_id('apples')} (2)"),
 ]  # fmt: skip
 
@@ -208,7 +250,7 @@ def test_a_fault_fails_and_its_sentence_names_the_row(con, judge, fault, strict,
 
 
 def test_too_few_rows_fail_and_the_sentence_names_both_numbers(con, judge):
-    params = replace(PARAMS, validate=Validate(rows_min={"am-1-4m": 5}, dropped_share_max={"am-1-4m": 0.5}))
+    params = replace(PARAMS, validate=bounds(rows_min={"am-1-4m": 5}))
     found = failed(findings(con, judge, good_tables(), params=params))
     assert "wanted {'min_value': 5.0}); first: am-1-4m (4)" in found.pop("figures/rows").sentence
     assert found == {}
@@ -218,6 +260,18 @@ def test_a_recipe_that_drops_too_much_fails(con, judge):
     found = failed(findings(con, judge, good_tables(), dropped_share=0.6))
     assert "first: am-1-4m (0.6)" in found.pop("figures/dropped_share").sentence
     assert found == {}
+
+
+@pytest.mark.parametrize("frame_rows", [1, 500])
+@pytest.mark.parametrize(("allowed", "wanted"), [(0.25, set()), (0.2, {"rows/think_faults"})])
+def test_some_broken_think_tags_may_be_allowed_whatever_the_size_of_frames(
+    con, judge, monkeypatch, frame_rows, allowed, wanted
+):
+    monkeypatch.setattr(module, "FRAME_ROWS", frame_rows)
+    rows = good_tables()
+    second_think(rows)
+    params = replace(PARAMS, validate=bounds(think_faults_share_max={"am-1-4m": allowed}))
+    assert set(failed(findings(con, judge, rows, params=params))) == wanted
 
 
 def test_splits_far_from_their_shares_fail(con, judge):
@@ -252,9 +306,11 @@ def test_an_unverified_sample_stands_only_where_the_dataset_allows_it(con, judge
 @pytest.mark.parametrize(("allow_empty", "wanted"), [(True, set()), (False, {"figures/rows"})])
 def test_an_empty_selection_passes_only_where_it_is_a_stated_outcome(con, judge, allow_empty, wanted):
     block = replace(PARAMS.datasets["am-1-4m"], allow_empty=allow_empty)
-    params = replace(PARAMS, datasets={"am-1-4m": block}, validate=Validate(rows_min={}, dropped_share_max={}))
+    params = replace(PARAMS, datasets={"am-1-4m": block}, validate=bounds())
     rows = {**good_tables(), "selections": {}}
-    assert set(failed(findings(con, judge, rows, params=params))) == wanted
+    found = findings(con, judge, rows, params=params)
+    assert set(failed(found)) == wanted
+    assert {one.outcome for one in found if one.suite != "figures"} == {"not applicable"}
 
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -274,7 +330,8 @@ def test_the_report_tells_every_expectation_by_dataset(con, judge):
     found = findings(con, judge, good_tables())
     text = report_markdown(found)
     assert text.startswith("# Validation\n\n## am-1-4m\n")
-    assert "| rows | No prompt overlaps a benchmark. | 4 | 0 |" in text
+    assert "| rows | No prompt overlaps a benchmark. | holds | 4 | 0 |  |" in text
+    assert "| figures | The dataset has at least validate.rows_min rows. | holds | 1 | 0 | 4 |" in text
     assert text.count("\n| ") == len(found) + 2
 
 
@@ -282,7 +339,8 @@ def change(rows_min):
     """Leave the tiny project one dataset, with the given bounds."""
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["datasets"] = {"am-1-4m": params["datasets"]["am-1-4m"]}
-    params["validate"] = {"rows_min": rows_min, "dropped_share_max": {}}
+    params["validate"] |= {"rows_min": rows_min, "dropped_share_max": {}}
+    params["publish"]["datasets"] = {}
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
