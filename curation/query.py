@@ -5,12 +5,13 @@ Reads only. Rows stream; a table for people shows the first rows and counts the 
 
 import csv
 import decimal
-import difflib
 import json
 import math
-import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -18,42 +19,115 @@ import duckdb
 
 from curation import catalog, render
 from curation.errors import DataError
+from curation.progress import say
+from curation.refusals import sentence
 from curation.tables import Relation
 
 Format = Literal["table", "csv", "json", "parquet"]
 TABLE_ROWS = 40
 BATCH_ROWS = 5_000
-_NO_TABLE = re.compile(r"Table with name (\S+) does not exist")
-_NO_COLUMN = re.compile(r'(?:Referenced column|does not have a column named) "([^"]+)"')
+WRITING = (duckdb.StatementType.COPY, duckdb.StatementType.EXPORT, duckdb.StatementType.COPY_DATABASE)
 
 
-def query(sql: str, *, output_format: Format = "table", output: Path | None = None, limit: int | None = None) -> None:
-    """Run SQL and write its rows to `output`, else to stdout.
+@dataclass(frozen=True)
+class Options:
+    """How rows are written: see `query`."""
+
+    output_format: Format = "table"
+    output: Path | None = None
+    """File to write; None is stdout."""
+    limit: int | None = None
+    """Most rows; None is all, of a table the first 40."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Releases on a Hub, and which Hub: see `curation.remote.attached`."""
+
+    names: tuple[str, ...] = ()
+    hub: str | None = None
+
+
+NOTHING = Remote()
+
+
+def query(
+    sql: str,
+    *,
+    output_format: Format = "table",
+    output: Path | None = None,
+    limit: int | None = None,
+    remote: Remote = NOTHING,
+) -> None:
+    """Run SQL over the catalog and write its rows.
 
     Args:
         sql: One or more statements; the rows of the last one are written.
         output_format: `table` shows 40 rows where `limit` does not say; `json` is one object per line.
-        output: File to write, replaced when the rows are whole; parquet needs one.
+        output: File to write, replaced when the rows are whole; parquet needs one. None is stdout.
         limit: Most rows.
+        remote: Releases on a Hub to be asked, too; `curation.remote` names their views.
 
     Raises:
         DataError: The SQL is wrong, names what is not there, or tries to write.
     """
-    if output_format == "parquet" and output is None:
+    with connect(remote) as con:
+        run(con, sql, Options(output_format, output, limit))
+
+
+@contextmanager
+def connect(remote: Remote) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The catalog, with views of releases on a Hub.
+
+    Raises:
+        DataError: There is no table to ask, or a release cannot be reached.
+    """
+    with closing(catalog.connect(alone=not remote.names)) as con:
+        if not remote.names:
+            yield con
+            return
+        from curation.remote import attached
+
+        with attached(con, remote.names, remote.hub) as views:
+            for name, view in views.items():
+                say(f"{name} is the table {view}")
+            yield con
+
+
+def run(con: duckdb.DuckDBPyConnection, sql: str, options: Options) -> None:
+    """Run SQL in an open catalog and write the rows of its last statement.
+
+    Raises:
+        DataError: The SQL is wrong, names what is not there, or tries to write.
+    """
+    if options.output_format == "parquet" and options.output is None:
         raise DataError("query: parquet is not for a terminal; name a file: --output rows.parquet")
-    con = catalog.connect()
     try:
+        # COPY would write a file of any name, which the catalog's being read only does not forbid.
+        if any(statement.type in WRITING for statement in con.extract_statements(sql)):
+            raise DataError("query: a query only reads; write its rows to a file with --output FILE")
         rows = con.sql(sql)
         if rows is not None:
-            _write(rows, output_format, output, limit)
+            _stoppable(con, lambda: _write(rows, options))
     except duckdb.Error as error:
-        raise DataError(_sentence(error, con)) from error
-    finally:
-        con.close()
+        raise DataError(sentence(error, sql, con)) from error
 
 
-def _write(rows: Relation, output_format: Format, output: Path | None, limit: int | None) -> None:
+def _stoppable(con: duckdb.DuckDBPyConnection, work: Callable[[], None]) -> None:
+    """Do something with a query's rows that Ctrl-C stops; where DuckDB fetches them it does not look at signals."""
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work)
+        try:
+            working.result()
+        except KeyboardInterrupt:
+            con.interrupt()
+            working.exception()
+            raise
+
+
+def _write(rows: Relation, options: Options) -> None:
     """Write rows to stdout, or to a part file that is renamed when it is whole."""
+    output_format, output, limit = options.output_format, options.output, options.limit
     if output is None:
         _write_text(rows, output_format, sys.stdout, limit)
         return
@@ -128,39 +202,3 @@ def _csv_cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-
-
-def _sentence(error: duckdb.Error, con: duckdb.DuckDBPyConnection) -> str:
-    """The sentence for what DuckDB refused."""
-    text = str(error)
-    table, column = _NO_TABLE.search(text), _NO_COLUMN.search(text)
-    if table:
-        return _no_table(table[1].strip('"'))
-    if column:
-        return _no_column(column[1], con)
-    if "read-only mode" in text:
-        return "query: the catalog is for reading; write rows to a file with --output FILE"
-    if isinstance(error, duckdb.IOException):
-        return f"query: {text.splitlines()[0]}. A stage may be writing: ask again when dvc repro has ended"
-    return "query: " + " ".join(text.partition("\n\n")[0].split())[:300]
-
-
-def _no_table(name: str) -> str:
-    """What to do about a table that is not there: run its stage, or spell it otherwise."""
-    views = catalog.views()
-    waiting = next((view for view in views if view.name == name.lower() and not view.folders), None)
-    if waiting:
-        return f"query: the table {name!r} is not there yet; the stage {waiting.stage} writes it: dvc repro {waiting.stage}"
-    there = [view.name for view in views if view.folders]
-    return f"query: no table {name!r}; {render.nearest(name, there)}. Columns: curate schema TABLE"
-
-
-def _no_column(name: str, con: duckdb.DuckDBPyConnection) -> str:
-    """The columns whose names are nearest, and the tables that have them."""
-    rows = con.execute(
-        "SELECT column_name, table_name FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
-    ).fetchall()
-    close = difflib.get_close_matches(name.lower(), {column for column, _ in rows}, n=2)
-    known = [f"{one} ({', '.join(table for column, table in rows if column == one)})" for one in close]
-    near = f"; nearest: {', '.join(known)}" if known else ""
-    return f"query: no column {name!r}{near}. Columns: curate schema TABLE"
