@@ -180,7 +180,7 @@ def contents(path: Path) -> dict[str, Any]:
     return told
 
 
-def read_sql(paths: Sequence[Path]) -> str:
-    """SQL of the rows of some Parquet files; a path may hold [ or =."""
+def read_sql(paths: Sequence[Path | str]) -> str:
+    """SQL of the rows of some Parquet files, by paths or addresses; a path may hold [ or =."""
     shards = ", ".join(quote(glob.escape(str(path))) for path in paths)
     return f"read_parquet([{shards}], hive_partitioning = false, union_by_name = true)"

@@ -14,6 +14,7 @@ from curation.diff import changes, drift, leaving, rows
 from curation.diff.changes import Pair
 from curation.diff.drift import Drift
 from curation.diff.rows import KINDS, Row
+from curation.diff.session import session
 from curation.diff.sides import side
 from curation.stage import disk_errors_told
 
@@ -66,9 +67,10 @@ def opened(from_name: str, to_name: str, key: Sequence[str] = ()) -> Iterator[Pa
             con.execute(f"SET temp_directory = '{spill}'")
             con.execute("SET preserve_insertion_order = false")
             con.execute("SET TimeZone = 'UTC'")
-            both = changes.pair(con, side(con, from_name), side(con, to_name), key)
-            changes.find_changes(both)
-            yield both
+            with session(con) as shared:
+                both = changes.pair(con, side(from_name, shared), side(to_name, shared), key)
+                changes.find_changes(both)
+                yield both
         finally:
             con.close()
 

@@ -1,8 +1,8 @@
 """The two sides of a diff: from what a user names to files by config and split, with sidecars and drops.
 
 A side is named by a path (a release's folder, a folder of Parquet or JSONL shards, one such file), by a dataset's
-name in data/release, or by `dataset@version` in data/releases. Another way to name one is one more function in
-`PLACES`, which gives the path or nothing.
+name in data/release, by `dataset@version` in data/releases, by `ns/name@revision` on a Hub, or by `REV:path` or
+`dataset@REV` of git. The first of `PLACES` that knows a name decides what it means.
 """
 
 import glob
@@ -16,6 +16,10 @@ from typing import Any, Self
 import duckdb
 
 from curation import render
+from curation.diff.git_side import at_revision
+from curation.diff.hub_side import on_hub
+from curation.diff.place import Place
+from curation.diff.session import Session
 from curation.errors import DataError
 from curation.release import MANIFEST
 from curation.sidecar import columns_of, read_sql
@@ -49,7 +53,7 @@ class Side:
     columns: dict[str, Any]
     """Names and DuckDB types of the columns."""
     release: bool
-    drops: tuple[Path, ...] = ()
+    drops: tuple[Path | str, ...] = ()
 
     def default_key(self) -> tuple[str, ...]:
         """The key of a released layout: the sample where a row is one, else the prompt."""
@@ -68,40 +72,42 @@ class Side:
         )
 
 
-def side(con: duckdb.DuckDBPyConnection, name: str) -> Side:
+def side(name: str, session: Session) -> Side:
     """Find what a user named.
 
     Raises:
         DataError: Nothing of that name is there, it holds no rows, or a file cannot be read.
     """
-    path = next((found for place in PLACES if (found := place(name))), None)
-    if path is None:
+    place = next((found for finds in PLACES if (found := finds(name, session))), None)
+    if place is None:
         raise DataError(
             f"diff: nothing is called {name!r}: no file or folder, no dataset in {DATA / 'release'}, no version in "
-            f"{DATA / 'releases'}; {render.nearest(name, _known())}. Name two of these, or paths"
+            f"{DATA / 'releases'}, no revision of git; {render.nearest(name, _known())}. Name two of these, or NS/NAME@TAG "
+            f"of a Hub"
         )
+    con = session.con
     try:
-        return _release(con, name, path) if (path / MANIFEST).exists() else _files(con, name, path)
+        return _release(con, name, place) if (place.path / MANIFEST).exists() else _files(con, name, place.path)
     except duckdb.Error as error:
-        raise DataError(f"diff: {path} cannot be read ({str(error).splitlines()[0]}). Write it again") from error
+        raise DataError(f"diff: {name} cannot be read ({str(error).splitlines()[0]}). Write it again") from error
 
 
-def _path(name: str) -> Path | None:
-    return path if (path := Path(name)).exists() else None
+def _path(name: str, session: Session) -> Place | None:
+    return Place(path) if (path := Path(name)).exists() else None
 
 
-def _dataset(name: str) -> Path | None:
+def _dataset(name: str, session: Session) -> Place | None:
     path = DATA / "release" / name
-    return path if (path / MANIFEST).exists() else None
+    return Place(path) if (path / MANIFEST).exists() else None
 
 
-def _version(name: str) -> Path | None:
+def _version(name: str, session: Session) -> Place | None:
     dataset, _, version = name.partition("@")
     path = DATA / "releases" / dataset / version.removeprefix("v")
-    return path if version and (path / MANIFEST).exists() else None
+    return Place(path) if version and (path / MANIFEST).exists() else None
 
 
-PLACES: tuple[Callable[[str], Path | None], ...] = (_path, _dataset, _version)
+PLACES: tuple[Callable[[str, Session], Place | None], ...] = (_path, _dataset, _version, on_hub, at_revision)
 
 
 def _known() -> list[str]:
@@ -111,20 +117,21 @@ def _known() -> list[str]:
     return [*released, *(f"{one.parent.parent.name}@{one.parent.name}" for one in frozen)]
 
 
-def _release(con: duckdb.DuckDBPyConnection, name: str, root: Path) -> Side:
+def _release(con: duckdb.DuckDBPyConnection, name: str, place: Place) -> Side:
     """A release: what its manifest lists."""
+    root = place.path
     try:
         manifest = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
-        files = [(file["config"], file["split"], root / file["path"]) for file in manifest["files"]]
+        files = [(file["config"], file["split"], place.rows(file["path"])) for file in manifest["files"]]
         listed = [(one["config"], one["split"], root / one["path"]) for one in manifest.get("sidecars", ())]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise DataError(
-            f"diff: {root / MANIFEST} is not the manifest of a release ({error}). Release it again: dvc repro -f release"
+            f"diff: {MANIFEST} of {name} is not that of a release ({error}). Release it again: dvc repro -f release"
         ) from error
-    missing = [path for _, _, path in files if not path.exists()]
+    missing = [path for _, _, path in files if isinstance(path, Path) and not path.exists()]
     if missing:
         raise DataError(
-            f"diff: {missing[0]} is listed in {root / MANIFEST} and is not there. Get it back: dvc pull, or dvc checkout"
+            f"diff: {missing[0]} is not there, and {MANIFEST} of {name} lists it. Get it back: dvc pull, or dvc checkout"
         )
     sidecars = {(config, split): path for config, split, path in listed if path.exists()}
     places = sorted({(config, split) for config, split, _ in files if config != "drops"})
@@ -134,7 +141,7 @@ def _release(con: duckdb.DuckDBPyConnection, name: str, root: Path) -> Side:
     )
     drops = tuple(path for config, _, path in files if config == "drops")
     if not parts:
-        raise DataError(f"diff: {root / MANIFEST} lists no file with rows. Release it again: dvc repro -f release")
+        raise DataError(f"diff: {MANIFEST} of {name} lists no file with rows. Release it again: dvc repro -f release")
     return Side(name, root, parts, _columns(con, parts), release=True, drops=drops)
 
 
@@ -143,7 +150,7 @@ def _files(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> Side:
     shards = sorted(path.glob("*.parquet")) or _jsonl_in(path) if path.is_dir() else [path]
     if not shards:
         raise DataError(
-            f"diff: {path} holds neither {MANIFEST} nor Parquet nor JSONL files. Name the folder with the rows"
+            f"diff: {name} holds neither {MANIFEST} nor Parquet nor JSONL files. Name the folder with the rows"
         )
     if shards[0].suffix == ".parquet":
         sql = read_sql(shards)
@@ -151,7 +158,7 @@ def _files(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> Side:
         sql = _jsonl_sql(con, shards)
     else:
         raise DataError(
-            f"diff: {path} is no Parquet and no JSONL file, by its name. Wanted .parquet, {', '.join(JSONL)}"
+            f"diff: {name} is no Parquet and no JSONL file, by its name. Wanted .parquet, {', '.join(JSONL)}"
         )
     parts = (Part("", "", sql),)
     return Side(name, path, parts, _columns(con, parts), release=False)

@@ -4,6 +4,7 @@ import json
 import math
 import tempfile
 from pathlib import Path
+from pprint import pformat
 
 import duckdb
 import pyarrow as pa
@@ -59,10 +60,10 @@ def versions(draw):
 
 
 def naive(before, after):
-    """Keys that were added and removed, and the columns that changed of those on both sides."""
+    """Keys that were added and removed, and the columns that changed of those on both sides, in whatever order a struct came."""
     added, removed = set(after) - set(before), set(before) - set(after)
     changed = {
-        key: {name for name in before[key] if repr(before[key][name]) != repr(after[key][name])}
+        key: {name for name in before[key] if pformat(before[key][name]) != pformat(after[key][name])}
         for key in set(before) & set(after)
     }
     return added, removed, {key: names for key, names in changed.items() if names}

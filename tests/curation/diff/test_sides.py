@@ -4,21 +4,27 @@ import json
 
 import pytest
 
-from curation.diff.sides import side
+from curation.diff import sides
+from curation.diff.session import session
 from curation.errors import DataError
+
+
+def side(con, name):
+    with session(con) as opened:
+        return sides.side(name, opened)
 
 
 @pytest.mark.parametrize(
     ("name", "told"),
     [
         ("chats@1.0.1", r"nothing is called 'chats@1.0.1'.*nearest: chats@1.0.0"),
-        ("hat", r"no dataset in data/release, no version in data/releases; "),
+        ("hat", r"no dataset in data/release, no version in data/releases, no revision of git; "),
         ("empty", r"empty holds neither manifest.json nor Parquet nor JSONL files"),
         ("notes.txt", r"notes.txt is no Parquet and no JSONL file"),
         ("broken.parquet", r"broken.parquet cannot be read \(.*\). Write it again"),
-        ("broken", r"broken/manifest.json is not the manifest of a release"),
-        ("lost", r"data/train-00000.parquet is listed in lost/manifest.json and is not there. Get it back: dvc pull"),
-        ("bare", r"bare/manifest.json lists no file with rows"),
+        ("broken", r"manifest.json of broken is not that of a release"),
+        ("lost", r"data/train-00000.parquet is not there, and manifest.json of lost lists it. Get it back: dvc pull"),
+        ("bare", r"manifest.json of bare lists no file with rows"),
     ],
 )
 def test_a_wrong_side_is_told_of(two_versions, tmp_path, con, name, told):
