@@ -381,6 +381,11 @@ VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.Argum
 )
 
 
+ANSWERING = (diff, validate)
+"""Verbs whose exit code 1 is an answer: their errors exit with 2, as those of diff and grep do."""
+TROUBLE = 2
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of `curate` with all verbs."""
     top = argparse.ArgumentParser(
@@ -412,7 +417,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except CurateError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return TROUBLE if args.function in ANSWERING else 1
     except BrokenPipeError:
         # The reader has gone, as in `curate query ... | head`: python must not flush to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,7 +5,7 @@
     ├── DataError       a file or a table is not what its contract says
     └── InstallError    a package, model, program or kernel feature is missing
 
-The commands print the message alone and exit with 1. A broken invariant of ours is an assert.
+The commands print the message alone and exit with 1; diff and validate, whose 1 is an answer, with 2. A broken invariant of ours is an assert.
 """
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from huggingface_hub.lfs import UploadInfo, post_lfs_batch_info
 from huggingface_hub.utils._runtime import is_xet_available
 
-from curation import freeze, served
+from curation import freeze, served, versions
 from curation import params as params_module
 from curation.branch import read_head, tags_of
 from curation.errors import CurateError, DataError, ParamsError
@@ -32,6 +32,7 @@ from curation.render import nearest
 from curation.served import LocalFile
 from curation.stage import DATA, Run, disk_errors_told, run_stage
 from curation.upload import Publication, Published, upload
+from curation.validate_changes import check_diff
 
 BATCH_FILES = 100
 
@@ -62,6 +63,7 @@ def publish(dataset: str, options: Options) -> str:
         if options.dry_run:
             with freeze.prepared(dataset, version) as (folder, manifest):
                 check_publishable(dataset, manifest, params)
+                _check_changes(dataset, version, params)
                 return _forecast(name, repo, Frozen(dataset, version, folder, manifest))
         frozen = _frozen(dataset, version, params)
         freeze.track([frozen.folder])
@@ -83,7 +85,16 @@ def _version_of(dataset: str, params: Params) -> str:
 def _frozen(dataset: str, version: str, params: Params) -> Frozen:
     """A dataset's frozen version, once nothing forbids to show it."""
     check_publishable(dataset, freeze.read_manifest(DATA / freeze.RELEASE / dataset), params)
+    _check_changes(dataset, version, params)
     return freeze.freeze(dataset, version)
+
+
+def _check_changes(dataset: str, version: str, params: Params) -> None:
+    """Refuse a new version that changes more than `validate.changes` allows; one that is frozen was judged then."""
+    known = freeze.frozen_versions(dataset)
+    before = versions.latest_before(version, known)
+    if before is not None and version not in known:
+        check_diff(dataset, f"{dataset}@{before}", dataset, params).refuse_failed()
 
 
 def _upload(hub: Hub, repo: str, frozen: Frozen, *, private: bool) -> Published:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from curation import params as params_module
-from curation import tables
+from curation import tables, versions
 from curation.errors import DataError, ParamsError
 from curation.expectations import Finding, Judge
 from curation.freeze import frozen_versions
@@ -43,7 +43,7 @@ def validate(datasets: Sequence[str], options: Options) -> bool:
     for name in names:
         if name not in params.datasets:
             raise ParamsError(f"validate: no dataset {name!r}; {nearest(name, list(params.datasets))}")
-    pairs = [(name, _before(name, options.against)) for name in names]
+    pairs = [(name, _before(name, options.against, params.publish.datasets.get(name))) for name in names]
     findings = _findings(params, pairs)
     print(_told(findings, options.output_format))
     if options.docs:
@@ -53,20 +53,23 @@ def validate(datasets: Sequence[str], options: Options) -> bool:
     return all(one.success for one in findings)
 
 
-def _before(dataset: str, against: str | None) -> str | None:
-    """The frozen version before the dataset's release, as the diff names it; None where either is missing."""
-    versions = frozen_versions(dataset)
-    if against is not None and against.removeprefix("v") not in versions:
+def _before(dataset: str, against: str | None, version: str | None) -> str | None:
+    """The frozen version to compare the release with, as the diff names it; None where either is missing.
+
+    It is the latest; where params give the release a version of its own, the latest below that.
+    """
+    known = frozen_versions(dataset)
+    if against is not None and against.removeprefix("v") not in known:
         raise DataError(
-            f"validate: no version {against!r} of {dataset} in {DATA / 'releases'}; {nearest(against, versions)}"
+            f"validate: no version {against!r} of {dataset} in {DATA / 'releases'}; {nearest(against, known)}"
         )
+    before = against or (versions.latest_before(version, known) if version else next(reversed(known), None))
     released = (DATA / "release" / dataset / MANIFEST).exists()
-    if not versions or not released:
-        say(
-            f"validate: {dataset}: {'no frozen version' if released else 'no release'}: the suite changes does not apply"
-        )
+    if before is None or not released:
+        lacking = "no frozen version before it" if released else "no release"
+        say(f"validate: {dataset}: {lacking}: the suite changes does not apply")
         return None
-    return f"{dataset}@{(against or versions[-1]).removeprefix('v')}"
+    return f"{dataset}@{before.removeprefix('v')}"
 
 
 def _findings(params: Params, pairs: Sequence[tuple[str, str | None]]) -> list[Finding]:

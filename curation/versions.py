@@ -9,7 +9,7 @@ The first version is 1.0.0. A dataset's `allow_empty` and the comments of a reci
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -78,6 +78,16 @@ def parse(text: str) -> Version:
     if not (found := _VERSION.fullmatch(text)):
         raise ParamsError(f"versions: {text!r} is no version; wanted three numbers, as in {FIRST}")
     return Version(*map(int, found.groups()))
+
+
+def latest_before(version: str, known: Sequence[str]) -> str | None:
+    """The highest of some versions that is below another.
+
+    Example:
+        >>> latest_before("1.1.0", ["1.0.0", "1.0.2", "1.1.0"]), latest_before("1.0.0", ["1.0.0"])
+        ('1.0.2', None)
+    """
+    return max((name for name in known if parse(name) < parse(version)), key=parse, default=None)
 
 
 def changed(old: Manifest, new: Manifest, *, rows: bool, recipe_text: bool = False) -> Change:

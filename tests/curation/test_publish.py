@@ -143,3 +143,15 @@ def test_the_command_in_a_process_of_its_own_offline_with_a_token():
 def test_options_stand_above_params(project):
     publish(DATASET, replace(Options(), hub=str(project / "another"), repo="bob/y"))
     assert (project / "another/datasets/bob/y/refs/tags/v1.0.0").exists()
+
+
+def test_a_version_that_loses_rows_without_a_reason_is_refused_before_it_is_frozen():
+    publish(DATASET, Options())
+    write_params(**{DATASET: "1.1.0"})
+    write_release(chats(1, 3), dataset=DATASET)
+    for options in (DRY, Options()):
+        with pytest.raises(DataError, match=r"No row disappears without a reason.*unexplained_share"):
+            publish(DATASET, options)
+    assert not Path("data/releases", DATASET, "1.1.0").exists()
+    write_release(chats(1, 2, 3), dataset=DATASET)
+    assert "publish: local/am-40m@v1.1.0 (commit " in publish(DATASET, Options())

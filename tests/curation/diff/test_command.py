@@ -60,13 +60,13 @@ def test_check_exits_with_1_where_versions_differ(two_versions, capsys, new, che
     ],
 )
 def test_an_error_says_what_to_do(two_versions, capsys, arguments, told):
-    assert main(["diff", *arguments]) == 1
+    assert main(["diff", *arguments]) == 2
     assert told in capsys.readouterr().err
 
 
 def test_an_output_is_whole_or_absent(two_versions, tmp_path, capsys):
     (tmp_path / "told.html").write_text("before")
-    assert main(["diff", "chats@1.0.0", "lost", "--format", "html", "--output", "told.html"]) == 1
+    assert main(["diff", "chats@1.0.0", "lost", "--format", "html", "--output", "told.html"]) == 2
     assert (tmp_path / "told.html").read_text() == "before"
     assert main(["diff", "chats@1.0.0", "chats@1.1.0", "--format", "html", "--output", "told.html"]) == 0
     assert (tmp_path / "told.html").read_text().startswith("<!doctype html>")
