@@ -148,6 +148,7 @@ def change(*, keep_existing=False, datasets=("am-1-4m", "am-40m"), teachers=None
     params["distill"] |= distill
     params["teachers"] = teachers or params["teachers"]
     params["datasets"] = {name: params["datasets"][name] for name in datasets}
+    params["publish"]["datasets"] = {}
     params["datasets"]["am-1-4m"]["ask"]["keep_existing"] = keep_existing
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
