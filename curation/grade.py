@@ -76,7 +76,7 @@ def grade(verdicts: Relation, thresholds: Thresholds, *, con: duckdb.DuckDBPyCon
     create_passed(con, thresholds)
     return verdicts.query(
         "verdicts",
-        """
+        f"""
         SELECT prompt_id, teacher, any_value(category) AS category,
             count(*)::INTEGER AS num_samples,
             count(score)::INTEGER AS num_verified,
@@ -85,12 +85,19 @@ def grade(verdicts: Relation, thresholds: Thresholds, *, con: duckdb.DuckDBPyCon
             round(avg(score), 12) AS mean_score,
             round(stddev_pop(score) / nullif(avg(score), 0), 12) AS cv_population,
             round(stddev_samp(score) / nullif(avg(score), 0), 12) AS cv_sample,
-            arg_min(sample_id, (-score, sample_id)) FILTER (score IS NOT NULL) AS best_sample_id,
-            arg_min(sample_id, (score, sample_id)) FILTER (score IS NOT NULL) AS worst_sample_id
+            {_FIRST_ID.format(order="DESC")} AS best_sample_id,
+            {_FIRST_ID.format(order="ASC")} AS worst_sample_id
         FROM verdicts
         GROUP BY prompt_id, teacher
         """,
     )
+
+
+# The id with the first score, the least id among equal ones: 9 bytes that sort as the score does, then the id. The least of
+# a column of (score, sample_id) is the same and takes three times as long to find.
+_FIRST_ID = """
+decode((min(create_sort_key(score, '{order} NULLS LAST') || encode(sample_id)) FILTER (score IS NOT NULL))[10:])
+"""
 
 
 def _check_categories(verdicts: Relation, thresholds: Thresholds) -> None:

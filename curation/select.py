@@ -157,20 +157,20 @@ def _kept(annotations: Relation, block: Dataset, dataset: str) -> Relation:
     total = sum(block.splits.values())
     if abs(total - 1) > 1e-9:
         raise ParamsError(f"select: the shares of datasets.{dataset}.splits add up to {total:g}, wanted 1.")
-    test, validation = block.splits.get("test", 0), block.splits.get("validation", 0)
-    # By a draw of the prompt or its group, so that a row stays where it is when others come. That of a prompt needs no join,
-    # which would lose the order of rows; groups are drawn once per prompt.
-    drawn = "SELECT *, draw('split/' || prompt_id) AS share FROM chosen"
-    if block.split_by == "group":
-        shares = "SELECT prompt_id, draw('split/' || group_id) AS share FROM annotations"
-        drawn = f"SELECT chosen.*, share FROM chosen JOIN ({shares}) USING (prompt_id)"
+    # By a draw of the prompt or its group, so that a row stays where it is when others come. A row's prompt is looked for
+    # among the few drawn for a split: a join with all of them would lose the order of rows.
+    drawn = "group_id" if block.split_by == "group" else "prompt_id"
+    cases, least = "", 0.0
+    for split in ("test", "validation"):
+        most = least + block.splits.get(split, 0)
+        share = f"draw('split/' || {drawn})"
+        cases += f"WHEN prompt_id IN (SELECT prompt_id FROM annotations WHERE {share} >= {least} AND {share} < {most}) THEN '{split}' "
+        least = most
     return annotations.query(
         "annotations",
         f"""
-        SELECT '{dataset}' AS dataset, config, sample_id, prompt_id, role,
-            CASE WHEN share < {test} THEN 'test' WHEN share < {test + validation} THEN 'validation' ELSE 'train' END AS split,
-            figure
-        FROM ({drawn})
+        SELECT '{dataset}' AS dataset, config, sample_id, prompt_id, role, CASE {cases}ELSE 'train' END AS split, figure
+        FROM chosen
         WHERE reason IS NULL
         """,
     )
@@ -216,13 +216,13 @@ def _run(run: Run) -> None:
     # Within a dataset these decide alone; with one config its name would only cost time.
     ids = ["prompt_id", "sample_id"]
     configs = ["config"] if len(result.configs.keys() - {"all"}) > 1 else []
-    in_order = run.params.datasets[run.dataset].split_by == "prompt"
-    run.write(SELECTIONS, result.kept, order=Order([*ids, *configs], likely=in_order))
+    run.write(SELECTIONS, result.kept, order=Order([*ids, *configs], likely=True))
     assert run.write_drops(result.dropped, order=Order(ids)) == result.num_dropped
     run.write_json("configs.json", result.configs)
+    left_out = _left_out(result, run.con)
     for made in ("settled", "several", "chosen"):
         run.con.execute(f"DROP TABLE {made}")  # the statistics need the memory
-    _write_statistics(run, curated, run.dataset)
+    _write_statistics(run, curated, run.dataset, left_out)
     for config, outcomes in result.configs.items():
         if "kept" not in outcomes and config != "all":
             say(f"select: {run.dataset}: nothing for the config {config} ({_told(outcomes)})")
@@ -230,13 +230,24 @@ def _run(run: Run) -> None:
     run.account(unit="candidate", rows_in=result.num_candidates, rows_kept=num_kept, dropped=result.num_dropped)
 
 
-def _write_statistics(run: Run, curated: Curated, dataset: str) -> None:
+def _left_out(result: Selected, con: duckdb.DuckDBPyConnection) -> Relation | None:
+    """`sample_id` of the candidates dropped, where these are few and all others have one row of one config."""
+    num_dropped = sum(result.num_dropped.values())
+    if len(result.configs) > 1 or 10 * num_dropped > result.num_candidates:
+        return None
+    con.execute("CREATE OR REPLACE TEMP TABLE left_out AS SELECT sample_id FROM chosen WHERE reason IS NOT NULL")
+    return con.table("left_out")
+
+
+def _write_statistics(run: Run, curated: Curated, dataset: str, left_out: Relation | None) -> None:
     """Write the figures of the selection that stands in the stage's output."""
     block = run.params.datasets[dataset]
     selections = tables.read(run.con, run.part / SELECTIONS.name, SELECTIONS)
     teachers = [name for role in block.values["roles"] for name in run.params.roles[role]]
     figures = Figures(curated.prompts, curated.annotations, curated.scores, curated.grades)
-    statistics = reckon(selections, figures, unit=layout_of(block).unit, teachers=teachers, con=run.con)
+    statistics = reckon(
+        selections, figures, unit=layout_of(block).unit, teachers=teachers, con=run.con, left_out=left_out
+    )
     run.write_json("statistics.json", statistics.tables)
     run.write_json("summary.json", statistics.summary)
     for name, _ in PLOTTED:

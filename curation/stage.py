@@ -65,7 +65,7 @@ class Run:
 
     def write(self, table: Table, relation: Relation, *, order: Order | None = None) -> int:
         """Write one of the stage's own tables, by its key or another `order`; returns its rows."""
-        return tables.write(relation, self.part / table.name, table, order=order)
+        return tables.write(relation, self.part / table.name, table, order=order, con=self.con)
 
     def write_drops(self, dropped: Relation, *, order: Order | None = None) -> dict[str, int]:
         """Write the drops, the columns that do not apply as null, by `order` as `write` does; returns units by reason."""

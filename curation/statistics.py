@@ -95,6 +95,7 @@ def reckon(
     unit: Literal["sample", "prompt"],
     teachers: Sequence[str],
     con: duckdb.DuckDBPyConnection,
+    left_out: Relation | None = None,
 ) -> Statistics:
     """Count what a selection holds.
 
@@ -104,6 +105,8 @@ def reckon(
         unit: What the dataset's rows are.
         teachers: Those in the dataset's scope; pass rates and spreads are theirs.
         con: Connection of the tables; gets the temporary tables `held_prompts`, `held_grades` and `held_counts`.
+        left_out: `sample_id` of the responses in scope that the selection lacks, if every other one has one row there. Where
+            they are few, lengths are counted in a fraction of the time.
 
     Returns:
         Tables `categories`, `difficulties`, `labels`, `languages`, `references`, `sources`, `pass_rates` and
@@ -119,7 +122,10 @@ def reckon(
         "spreads": _rows(con, _histogram(CV_BINS)),
     }
     if unit == "sample":
-        _count_lengths(selections, figures.scores, con)
+        roles = con.sql("SELECT DISTINCT role FROM selections LIMIT 2").fetchall()
+        alike = left_out is not None and len(roles) == 1
+        if not (alike and _count_all_but(left_out, figures.scores, roles[0][0], teachers, con)):
+            _count_lengths(selections, figures.scores, con)
         tables |= {"responses": _rows(con, _RESPONSES), "lengths": _rows(con, _LENGTHS)}
     (summary,) = _rows(con, _SUMMARY)
     return Statistics(tables, summary | (_rows(con, _TOKENS)[0] if unit == "sample" else {}))
@@ -180,20 +186,48 @@ def _hold_grades(grades: Relation, teachers: Sequence[str], con: duckdb.DuckDBPy
 
 
 def _count_lengths(selections: Relation, scores: Relation, con: duckdb.DuckDBPyConnection) -> None:
-    """Make `held_counts`: how many rows have a length, and how many a perplexity, the latter in 1/10000."""
-    counted = selections.query(
+    """Make `held_counts` from the scores of the selection's rows."""
+    held = selections.query(
         "selections",
+        f"""
+        SELECT selections.config, selections.role, scores.teacher, held_prompts.category, {_MEASURES}
+        FROM selections
+        JOIN scores ON scores.sample_id = selections.sample_id
+        JOIN held_prompts ON held_prompts.config = selections.config AND held_prompts.prompt_id = selections.prompt_id
+        """,
+    )
+    _hold_counts(held, con)
+
+
+def _count_all_but(
+    left_out: Relation, scores: Relation, role: str, teachers: Sequence[str], con: duckdb.DuckDBPyConnection
+) -> bool:
+    """Make `held_counts` from the scores of all candidates but some; returns whether these are as many as are selected."""
+    held = scores.query(
+        "scores",
+        f"""
+        SELECT held_prompts.config, {quoted([role])} AS role, scores.teacher, held_prompts.category, {_MEASURES}
+        FROM (FROM scores ANTI JOIN left_out USING (sample_id) WHERE teacher IN ({quoted(teachers)})) AS scores
+        JOIN held_prompts ON held_prompts.prompt_id = scores.prompt_id
+        """,
+    )
+    _hold_counts(held, con)
+    counted = con.sql("SELECT sum(num_rows) FROM held_counts WHERE measure = 'tokens'").fetchall()
+    selected = con.sql("SELECT sum(num_rows) FROM held_prompts").fetchall()
+    return bool(counted == selected)
+
+
+_MEASURES = """
+scores.reasoning_tokens::BIGINT + scores.answer_tokens AS tokens,
+(CASE WHEN scores.perplexity > 1e12 THEN 1e12 ELSE round(scores.perplexity, 4) END * 10000)::BIGINT AS perplexity
+"""
+
+
+def _hold_counts(held: Relation, con: duckdb.DuckDBPyConnection) -> None:
+    """Make `held_counts`: how many rows have a length, and how many a perplexity, the latter in 1/10000."""
+    con.execute(
         """
-        WITH held AS (
-            SELECT selections.config, selections.role, scores.teacher, held_prompts.category,
-                scores.reasoning_tokens::BIGINT + scores.answer_tokens AS tokens,
-                (CASE WHEN scores.perplexity > 1e12 THEN 1e12 ELSE round(scores.perplexity, 4) END * 10000)::BIGINT
-                    AS perplexity
-            FROM selections
-            JOIN scores ON scores.sample_id = selections.sample_id
-            JOIN held_prompts
-                ON held_prompts.config = selections.config AND held_prompts.prompt_id = selections.prompt_id
-        )
+        CREATE OR REPLACE TEMP TABLE held_counts AS
         SELECT config, role, teacher, category,
             CASE grouping(tokens) WHEN 0 THEN 'tokens' ELSE 'perplexity' END AS measure,
             CASE grouping(tokens) WHEN 0 THEN tokens ELSE perplexity END AS value,
@@ -201,9 +235,8 @@ def _count_lengths(selections: Relation, scores: Relation, con: duckdb.DuckDBPyC
         FROM held
         GROUP BY GROUPING SETS ((config, role, teacher, category, tokens), (config, role, teacher, category, perplexity))
         HAVING value IS NOT NULL
-        """,
+        """
     )
-    con.execute("CREATE OR REPLACE TEMP TABLE held_counts AS FROM counted")
 
 
 def _total(column: str) -> str:

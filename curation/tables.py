@@ -7,6 +7,7 @@ writer's settings are fixed.
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -93,9 +94,11 @@ def write(
     prefix: str = "",
     order: Order | None = None,
     published: bool = False,
+    con: duckdb.DuckDBPyConnection | None = None,
 ) -> int:
     """Write a relation as a table's shards, ordered by its key; returns the number of rows.
 
+    Rows that are likely in order are read by one thread of `con`, their connection: several lose the order of a join.
     Shards that are `published` are cut by content, so that an upload sends only what is new. An empty relation gives
     one shard without rows, so that readers need no special case. Shards are called `<prefix>00000.parquet` and so on.
 
@@ -120,12 +123,24 @@ def write(
         )
 
     if order.likely:
+        assert con is not None
         try:
-            return write_rows(_in_order(given.to_arrow_reader(row_group_rows), order.columns))
+            with _one_thread(con), given.to_arrow_reader(row_group_rows) as batches:
+                return write_rows(_in_order(batches, order.columns))
         except _OutOfOrderError:
             for shard in folder.glob(f"{prefix}*.parquet"):
                 shard.unlink()
     return write_rows(ordered.to_arrow_reader(row_group_rows))
+
+
+@contextmanager
+def _one_thread(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    threads = con.sql("SELECT current_setting('threads')").fetchall()[0][0]
+    con.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        con.execute(f"SET threads = {threads}")
 
 
 class _OutOfOrderError(Exception):

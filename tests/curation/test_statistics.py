@@ -56,8 +56,8 @@ def grade_of(prompt, teacher, scores):
     return {**ids, **counts, "pass_rate": rate, "mean_score": mean, "cv_population": cv}
 
 
-def reckoned(con, samples, scores=None, *, unit="sample"):
-    """Statistics of a selection of these samples."""
+def reckoned(con, samples, scores=None, *, unit="sample", dropped=(), told=None):
+    """Statistics of a selection of these samples but the dropped ones, by place; `told` are places told as left out."""
     ids = [f"s{index:02d}" for index in range(len(samples))]
     flags = {"well_formed": True, "language_mixed": False, "boxed": False, "kept": True}
     scored = [
@@ -67,8 +67,12 @@ def reckoned(con, samples, scores=None, *, unit="sample"):
     ]
     kept = [
         {"dataset": "mine", "config": c, "sample_id": i, "prompt_id": f"p{p}", "role": "response", "split": "train"}
-        for i, (c, p, *_) in zip(ids, samples, strict=True)
+        for place, (i, (c, p, *_)) in enumerate(zip(ids, samples, strict=True))
+        if place not in dropped
     ]
+    left_out = (
+        None if told is None else con.sql(f"SELECT unnest({[ids[place] for place in told]}::VARCHAR[]) AS sample_id")
+    )
     fixed = {"record_id": "r", "source": "x", "source_row": "1", "licence": "MIT", "messages": [], "priority": 1}
     labels = {"label": "Math", "annotator": "rules", "num_turns": 1, "length_words": 3, "verifiable": True}
     rows = {
@@ -80,7 +84,8 @@ def reckoned(con, samples, scores=None, *, unit="sample"):
         GRADES: [grade_of(*key, values) for key, values in (scores or {}).items()],
     }
     figures = Figures(*(tables.from_rows(con, given_rows, table) for table, given_rows in rows.items()))
-    return reckon(tables.from_rows(con, kept, SELECTIONS), figures, unit=unit, teachers=SCOPE, con=con)
+    selected = tables.from_rows(con, kept, SELECTIONS)
+    return reckon(selected, figures, unit=unit, teachers=SCOPE, con=con, left_out=left_out)
 
 
 def lengths_of(samples, config, category):
@@ -101,6 +106,17 @@ def test_tokens_equal_plain_python_in_any_order(con, samples, data):
         assert row["tokens_median"] == tokens[math.ceil(len(tokens) / 2) - 1]
         assert row["tokens_p90"] == tokens[math.ceil(len(tokens) * 9 / 10) - 1]
         assert row["tokens_mean"] == pytest.approx(plain.fmean(tokens), abs=0.051)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(samples=SAMPLES, data=st.data())
+def test_what_is_left_out_gives_the_same_figures_as_what_is_selected(con, samples, data):
+    samples = [("one", *rest) for _, *rest in samples]
+    dropped = data.draw(st.sets(st.integers(0, 29)))
+    places = [place for place in dropped if place < len(samples)]
+    wanted = reckoned(con, samples, dropped=dropped)
+    assert reckoned(con, samples, dropped=dropped, told=places) == wanted
+    assert reckoned(con, samples, dropped=dropped, told=places[1:]) == wanted, "a list that lacks one is not believed"
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

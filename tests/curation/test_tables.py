@@ -44,9 +44,18 @@ def test_rows_that_likely_come_in_order_are_written_as_sorted_ones_are(tmp_path_
     written = {}
     for likely in (True, False):
         order = Order(["size", "id"], likely=likely)
-        tables.write(relation, folder / str(likely), THINGS, row_group_rows=batch_rows, shard_rows=3, order=order)
+        where = folder / str(likely)
+        tables.write(relation, where, THINGS, row_group_rows=batch_rows, shard_rows=3, order=order, con=con)
         written[likely] = {path.name: path.read_bytes() for path in (folder / str(likely)).iterdir()}
     assert written[True] == written[False]
+
+
+@pytest.mark.parametrize("sizes", [[1, 2], [2, 1]])
+def test_reading_by_one_thread_ends_with_the_write(con, tmp_path, sizes):
+    con.execute("SET threads = 2")
+    rows = tables.from_rows(con, [{"size": size, "id": "a"} for size in sizes], THINGS)
+    tables.write(rows, tmp_path, THINGS, order=Order(["size"], likely=True), con=con)
+    assert con.sql("SELECT current_setting('threads')").fetchall() == [(2,)]
 
 
 @given(keys=KEYS)
