@@ -127,7 +127,8 @@ def reckon(
         if not (alike and _count_all_but(left_out, figures.scores, roles[0][0], teachers, con)):
             _count_lengths(selections, figures.scores, con)
         tables |= {"responses": _rows(con, _RESPONSES), "lengths": _rows(con, _LENGTHS)}
-    (summary,) = _rows(con, _SUMMARY)
+    one_config = len({row["config"] for row in tables["categories"]}) == 1
+    (summary,) = _rows(con, _SUMMARY.format(distinct="" if one_config else "DISTINCT"))
     return Statistics(tables, summary | (_rows(con, _TOKENS)[0] if unit == "sample" else {}))
 
 
@@ -333,14 +334,14 @@ SELECT config, category,
 FROM counted
 ORDER BY config, category, bits
 """
-# A prompt that several configs hold counts once.
+# A prompt that several configs hold counts once; where one config holds all, none stands twice.
 _SUMMARY = """
 SELECT
     (SELECT coalesce(sum(num_rows), 0)::BIGINT FROM held_prompts) AS rows,
     (SELECT count(DISTINCT prompt_id) FROM held_prompts) AS prompts,
     (
         SELECT round(sum(num_passed) / nullif(sum(num_verified), 0), 6)
-        FROM (SELECT DISTINCT prompt_id, teacher, num_verified, num_passed FROM held_grades)
+        FROM (SELECT {distinct} prompt_id, teacher, num_verified, num_passed FROM held_grades)
     ) AS pass_rate
 """
 _TOKENS = """

@@ -203,14 +203,17 @@ def write_batches(
 
 
 def _shard_writer(path: Path, schema: pa.Schema, *, published: bool) -> pq.ParquetWriter:
-    # A dictionary of ids, each of which stands once or a few times, only costs time.
-    dictionary = True if published else [name for name in schema.names if not name.endswith("_id")]
+    # Between stages, what helps no reader only costs time: a dictionary of ids or figures, which stand once or a few times,
+    # and bounds of ids that no table is ordered by.
+    words = [field.name for field in schema if pa.types.is_string(field.type) and not field.name.endswith("_id")]
+    bounded = [name for name in schema.names if name not in ("sample_id", "evidence_id")]
     return pq.ParquetWriter(
         path,
         schema,
         compression="zstd",
         write_page_index=True,
-        use_dictionary=dictionary,
+        use_dictionary=published or words,
+        write_statistics=published or bounded,
         use_content_defined_chunking=published,
     )
 
