@@ -234,6 +234,21 @@ def pull(args: argparse.Namespace) -> int:
     return 0
 
 
+def checkout(args: argparse.Namespace) -> int:
+    """Bring back a frozen version that DVC tracks, and verify every file of it against its manifest.
+
+    Files come from DVC's cache, then from its remotes. A version that is there and whole is left alone; files that were
+    changed are never overwritten without --force.
+
+    Example:
+        curate checkout am-40m@1.0.0
+    """
+    from curation.checkout import checkout as brought_back
+
+    print(brought_back(args.name, force=args.force))
+    return 0
+
+
 def _query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sql", nargs="?", metavar="SQL", help="statements; the rows of the last one are shown")
     parser.add_argument("--file", metavar="FILE", help="read the SQL from a file; - reads standard input")
@@ -364,6 +379,11 @@ def _pull_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hub", metavar="HUB", help="address or folder; else HF_ENDPOINT, else publish.hub")
 
 
+def _checkout_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="DATASET@VERSION", help="what to bring back, as am-40m@1.0.0")
+    parser.add_argument("--force", action="store_true", help="give up files that were changed, or came in addition")
+
+
 VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None]], ...] = (
     (query, _query_arguments),
     (explain, _explain_arguments),
@@ -375,6 +395,7 @@ VERBS: tuple[tuple[Callable[[argparse.Namespace], int], Callable[[argparse.Argum
     (diff, _diff_arguments),
     (publish, _publish_arguments),
     (pull, _pull_arguments),
+    (checkout, _checkout_arguments),
     (validate, _validate_arguments),
     (init, _init_arguments),
     (hub, _hub_arguments),

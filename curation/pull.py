@@ -5,15 +5,13 @@ Files are fetched beside the folder, where a killed run leaves what it has for t
 version that is whole gets its place; one that is there already is checked and left alone.
 """
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import snapshot_download
 
-from curation import freeze, served
+from curation import freeze, served, verified
 from curation.errors import DataError, ParamsError
 from curation.hub_client import Hub, default_hub, opened_hub
 from curation.progress import say
@@ -46,7 +44,7 @@ def pull(name: str, folder: Path | None, hub_name: str | None) -> Path:
         wrong = problems(target, served.tree_at(hub, repo, info.sha))
     if wrong:
         raise DataError(
-            f"pull: {target} is there and is not {name}: {served.shown(wrong)}. Remove it, or name another place: --to"
+            f"pull: {target} is there and is not {name}: {verified.shown(wrong)}. Remove it, or name another place: --to"
         )
     say(f"pull: {target} is {name} already; nothing was fetched")
     return target
@@ -80,7 +78,7 @@ def _fetch(hub: Hub, repo: str, commit: str, target: Path) -> None:
         for path in (part / one for one in wrong if one in tree):
             path.unlink(missing_ok=True)
         raise DataError(
-            f"pull: what {hub.name} serves of {repo} is not the release: {served.shown(wrong)}. Run it again; where it "
+            f"pull: what {hub.name} serves of {repo} is not the release: {verified.shown(wrong)}. Run it again; where it "
             f"stays so, the release has to be published again as the next version"
         )
     shutil.rmtree(part / ".cache", ignore_errors=True)
@@ -96,19 +94,9 @@ def problems(folder: Path, tree: served.Tree) -> dict[str, str]:
         listed = freeze.listed_files(manifest)
     except (OSError, json.JSONDecodeError, KeyError, TypeError):
         return {MANIFEST: "is missing or no manifest"}
-    told = {name: what for name, file in sorted(listed.items()) if (what := _problem(folder / name, file))}
+    told = {name: what for name, file in sorted(listed.items()) if (what := verified.problem(folder / name, file))}
     told |= {name: "is in the manifest and not served" for name in listed if name not in tree}
     # What stands in the folder beside the release is the user's.
     ours = {name: file for name, file in served.local_files(folder, manifest).items() if name in tree}
-    return {**served.differences(ours, tree), **told}
-
-
-def _problem(path: Path, file: dict[str, Any]) -> str | None:
-    """What is wrong with a file that a manifest lists; reads it whole."""
-    if not path.is_file():
-        return "is missing"
-    if path.stat().st_size != file["bytes"]:
-        return f"has {path.stat().st_size:,} bytes where {file['bytes']:,} are wanted"
-    with path.open("rb") as stream:
-        same = hashlib.file_digest(stream, "sha256").hexdigest() == file["sha256"]
-    return None if same else f"has another sha256 than {MANIFEST} says"
+    missing = {name: "is missing" for name in tree if name not in ours}
+    return {**served.differences(ours, tree), **missing, **told}

@@ -4,10 +4,8 @@ In: the tree of a commit, and a folder. Out: the paths that differ, each with wh
 files are compared by size and sha256, which the manifest knows, small ones by the id that git gives their bytes.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from huggingface_hub.hf_api import RepoFile
@@ -15,11 +13,11 @@ from huggingface_hub.utils.sha import git_hash
 
 from curation.freeze import listed_files
 from curation.hub_client import Hub
+from curation.verified import digest
 from curation.versions import Manifest
 
 OF_THE_HUB = ".gitattributes"
 """A file that a Hub puts into every repository."""
-SHOWN_PATHS = 10
 Tree = Mapping[str, RepoFile]
 
 
@@ -59,7 +57,7 @@ def is_same(file: LocalFile, served: RepoFile | None) -> bool:
     if served is None or served.size != file.size:
         return False
     if served.lfs is not None:
-        return served.lfs.sha256 == (file.sha256 or _sha256(file.path))
+        return served.lfs.sha256 == (file.sha256 or digest(file.path, "sha256"))
     return served.blob_id == git_hash(file.path.read_bytes())
 
 
@@ -74,15 +72,3 @@ def differences(files: Mapping[str, LocalFile], tree: Tree) -> dict[str, str]:
         elif not is_same(files[name], tree[name]):
             told[name] = f"has other bytes ({tree[name].size:,} where {files[name].size:,} are wanted)"
     return told
-
-
-def shown(told: Mapping[str, str]) -> str:
-    """The first of some paths, with what is said of each, in a sentence."""
-    first = [f"{name} {what}".rstrip() for name, what in islice(told.items(), SHOWN_PATHS)]
-    more = f" and {len(told) - SHOWN_PATHS:,} more" if len(told) > SHOWN_PATHS else ""
-    return f"{'; '.join(first)}{more}"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

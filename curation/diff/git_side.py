@@ -30,14 +30,13 @@ def at_revision(name: str, session: Session) -> Place | None:
     if out is not None:
         _link(out, target, name)
     elif not _write(commit, path, target):
-        raise DataError(
-            f"diff: {revision} has no {path}, neither in git nor in DVC; {render.nearest(path, list(outs))}"
-        )
+        known = render.nearest(path, list(outs)) if outs else f"no {dvc_outs.LOCK} is in {Path.cwd()} or below at it"
+        raise DataError(f"diff: {revision} has no {path}, neither in git nor in DVC; {known}")
     if not (target / path).exists():
         raise DataError(
             f"diff: {out and out.path} at {revision} holds no {path}. Name the whole: {revision}:{out and out.path}"
         )
-    return Place(target / path)
+    return Place(target / path, way_back=f"{revision} has no more of it: name another revision")
 
 
 def _parsed(name: str) -> tuple[str, str]:
@@ -72,8 +71,8 @@ def _link(out: dvc_outs.Out, target: Path, name: str) -> None:
 
 def _write(commit: str, path: str, target: Path) -> bool:
     """Write the files that git has at a path; returns whether there are any."""
-    names = git.files(commit, path)
-    for name in names:
+    found = git.files(commit, path)
+    for name, data in zip(found, git.contents(found.values()), strict=True):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (target / name).write_bytes(git.read(commit, name) or b"")
-    return bool(names)
+        (target / name).write_bytes(data)
+    return bool(found)

@@ -8,11 +8,9 @@ resolved once, so that all that a diff reads is of one commit.
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 from curation.diff.place import Place
 from curation.diff.session import Session
-from curation.errors import DataError
 from curation.release import MANIFEST
 
 _NAME = re.compile(r"([^/@:\s]+/[^/@:\s]+)@(\S+)")
@@ -28,28 +26,15 @@ def on_hub(name: str, session: Session) -> Place | None:
     if found is None:
         return None
     repo, revision = found.groups()
-    hub, files = session.hub, session.hub_files
-    info = hub.ask(f"diff: reading {name}", lambda: hub.api.repo_info(repo, repo_type="dataset", revision=revision))
-    root = f"datasets/{repo}@{info.sha}"
-    there: Any = hub.ask(f"diff: listing {name}", lambda: files.find(root, detail=True))
-    files.listed = {**files.listed, **there}
-    if f"{root}/{MANIFEST}" not in there:
-        raise DataError(
-            f"diff: {name} is not a release: it has no {MANIFEST}. Download it and name its files: hf download"
-        )
-    folder = session.folder / "hub" / str(info.sha)
-    _fetch(session, f"{root}/{MANIFEST}", folder / MANIFEST)
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        sidecars = [one["path"] for one in manifest.get("sidecars", ())]
-        listed = [*(one["path"] for one in manifest["files"]), *sidecars]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise DataError(f"diff: {MANIFEST} of {name} is not that of a release ({error}). Publish it anew") from error
-    if lacking := [path for path in listed if f"{root}/{path}" not in there]:
-        raise DataError(f"diff: {name} has no {lacking[0]}, which its {MANIFEST} lists. Publish it anew")
-    for path in sidecars:
-        _fetch(session, f"{root}/{path}", folder / path)
-    return Place(folder, f"{files.protocol}://{root}")
+    from curation.remote_release import find_release
+
+    release = find_release(session.hub, session.hub_files, repo, revision, verb="diff")
+    folder = session.folder / "hub" / release.commit
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).write_text(json.dumps(release.manifest), encoding="utf-8")
+    for one in release.manifest.get("sidecars", ()):
+        _fetch(session, f"{release.root}/{one['path']}", folder / one["path"])
+    return Place(folder, release.address)
 
 
 def _fetch(session: Session, address: str, target: Path) -> None:

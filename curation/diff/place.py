@@ -12,6 +12,8 @@ class Place:
     """A release's folder, a folder of shards, or a file."""
     rows_at: str | None = None
     """Address below which a release's files with rows lie; None: they are in the folder."""
+    way_back: str = "Copy the release again, whole"
+    """What to do where a file that the manifest lists is not there."""
 
     def rows(self, name: str) -> Path | str:
         """Where a file with rows is, by its path in the release."""

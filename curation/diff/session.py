@@ -15,7 +15,7 @@ import duckdb
 
 if TYPE_CHECKING:
     from curation.hub_client import Hub
-    from curation.remote import ReleaseFiles
+    from curation.remote_release import ReleaseFiles
 
 
 @dataclass
@@ -40,12 +40,9 @@ class Session:
     @cached_property
     def hub_files(self) -> "ReleaseFiles":
         """The Hub's files, which DuckDB reads by ranges."""
-        from curation.remote import ReleaseFiles
+        from curation.remote_release import release_files
 
-        files = ReleaseFiles(endpoint=self.hub.api.endpoint, token=self.hub.token, skip_instance_cache=True)
-        self.con.register_filesystem(files)
-        self.con.execute("SET parquet_metadata_cache = true")
-        return files
+        return release_files(self.con, self.hub)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import duckdb
 
-from curation import render
+from curation import git, render
 from curation.diff.git_side import at_revision
 from curation.diff.hub_side import on_hub
 from curation.diff.place import Place
@@ -80,10 +80,11 @@ def side(name: str, session: Session) -> Side:
     """
     place = next((found for finds in PLACES if (found := finds(name, session))), None)
     if place is None:
+        without = "" if git.is_installed() else " (git is not installed)"
         raise DataError(
             f"diff: nothing is called {name!r}: no file or folder, no dataset in {DATA / 'release'}, no version in "
-            f"{DATA / 'releases'}, no revision of git; {render.nearest(name, _known())}. Name two of these, or NS/NAME@TAG "
-            f"of a Hub"
+            f"{DATA / 'releases'}, no revision of git{without}; {render.nearest(name, _known())}. Name two of these, or "
+            f"NS/NAME@TAG of a Hub"
         )
     con = session.con
     try:
@@ -98,13 +99,19 @@ def _path(name: str, session: Session) -> Place | None:
 
 def _dataset(name: str, session: Session) -> Place | None:
     path = DATA / "release" / name
-    return Place(path) if (path / MANIFEST).exists() else None
+    way_back = f"Get it back: dvc checkout {path}, or write it again: dvc repro -f release@{name}"
+    return Place(path, way_back=way_back) if (path / MANIFEST).exists() else None
 
 
 def _version(name: str, session: Session) -> Place | None:
     dataset, _, version = name.partition("@")
     path = DATA / "releases" / dataset / version.removeprefix("v")
-    return Place(path) if version and (path / MANIFEST).exists() else None
+    way_back = f"Get it back: curate checkout {name}"
+    if version and (path / MANIFEST).exists():
+        return Place(path, way_back=way_back)
+    if version and path.with_name(f"{path.name}.dvc").exists():
+        raise DataError(f"diff: {path} is not there, DVC tracks it. {way_back}")
+    return None
 
 
 PLACES: tuple[Callable[[str, Session], Place | None], ...] = (_path, _dataset, _version, on_hub, at_revision)
@@ -130,9 +137,7 @@ def _release(con: duckdb.DuckDBPyConnection, name: str, place: Place) -> Side:
         ) from error
     missing = [path for _, _, path in files if isinstance(path, Path) and not path.exists()]
     if missing:
-        raise DataError(
-            f"diff: {missing[0]} is not there, and {MANIFEST} of {name} lists it. Get it back: dvc pull, or dvc checkout"
-        )
+        raise DataError(f"diff: {missing[0]} is not there, and {MANIFEST} of {name} lists it. {place.way_back}")
     sidecars = {(config, split): path for config, split, path in listed if path.exists()}
     places = sorted({(config, split) for config, split, _ in files if config != "drops"})
     parts = tuple(

@@ -54,6 +54,7 @@ def test_without_a_place_a_version_goes_to_the_frozen_ones(published, tmp_path, 
         ("data/train-00001.parquet", lambda path: path.write_bytes(b"x"), "has 1 bytes where"),
         ("data/train-00002.parquet", lambda path: path.write_bytes(path.read_bytes()[::-1]), "has another sha256"),
         ("README.md", lambda path: path.write_text("mine"), "has other bytes"),
+        ("croissant.json", Path.unlink, "is missing"),
         ("manifest.json", Path.unlink, "is missing or no manifest"),
     ],
 )

@@ -138,7 +138,7 @@ def test_the_command_says_how_a_release_is_called(hub, capsys):
             "ada/chat",
             r"query: http://127.* shows no dataset 'ada/chat'\. Look at its name; if it is private, set HF_TOKEN",
         ),
-        ("ada/loose", r"query: ada/loose is not a release: it has no manifest\.json"),
+        ("ada/loose", r"query: ada/loose@main is not a release: it has no manifest\.json"),
     ],
 )
 def test_what_a_hub_does_not_have_is_one_sentence(hub, name, sentence):

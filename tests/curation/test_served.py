@@ -8,7 +8,7 @@ from huggingface_hub.utils.sha import git_hash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.served import LocalFile, differences, shown
+from curation.served import LocalFile, differences
 
 NAMES = st.dictionaries(st.sampled_from("abcdef"), st.binary(max_size=3))
 
@@ -32,7 +32,3 @@ def test_a_small_file_is_known_by_the_id_that_git_gives_it(tmp_path):
     served = {"a": RepoFile(path="a", size=4, oid=git_hash(b"text"))}
     assert differences({"a": file}, served) == {}
     assert "other bytes" in differences({"a": file}, {"a": RepoFile(path="a", size=4, oid=git_hash(b"tixt"))})["a"]
-
-
-def test_a_long_list_is_cut():
-    assert shown({str(number): "is missing" for number in range(12)}).endswith("9 is missing and 2 more")

@@ -51,6 +51,17 @@ def test_a_release_at_a_tag_comes_from_the_cache_of_dvc(repository, name):
     assert after == before
 
 
+def test_a_release_that_lacks_a_file_at_a_tag_is_told_without_dvc(repository):
+    (repository / "kept").mkdir()
+    listed = '{"files": [{"config": "default", "split": "train", "path": "data/train.parquet"}]}'
+    (repository / "kept/manifest.json").write_text(listed)
+    git("add", "kept")
+    git("commit", "--quiet", "--message", "Two")
+    told = r"manifest.json of HEAD:kept lists it. HEAD has no more of it: name another revision"
+    with pytest.raises(DataError, match=told), opened("HEAD:kept", "chats"):
+        pass
+
+
 def test_a_file_that_git_tracks_comes_from_git(repository):
     with opened("v1:rows.jsonl", "rows.jsonl", ["id"]) as both:
         assert compare(both, num_samples=0).columns == {"n": 1}

@@ -55,8 +55,8 @@ def test_a_tag_is_compared_with_a_branch_and_with_a_folder(hub, new):
     ("name", "told"),
     [
         ("ada/loose@main", r"ada/loose@main is not a release: it has no manifest.json"),
-        ("ada/chats@v9", r"v9"),
-        ("ada/none@main", r"ada/none"),
+        ("ada/chats@v9", r"diff: ada/chats has no revision 'v9'; there are: v1.0.0, main"),
+        ("ada/none@main", r"diff: .* shows no dataset 'ada/none'. Look at its name"),
     ],
 )
 def test_what_a_hub_does_not_have_is_told(hub, name, told):

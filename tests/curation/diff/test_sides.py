@@ -23,7 +23,7 @@ def side(con, name):
         ("notes.txt", r"notes.txt is no Parquet and no JSONL file"),
         ("broken.parquet", r"broken.parquet cannot be read \(.*\). Write it again"),
         ("broken", r"manifest.json of broken is not that of a release"),
-        ("lost", r"data/train-00000.parquet is not there, and manifest.json of lost lists it. Get it back: dvc pull"),
+        ("lost", r"data/train-00000.parquet is not there, and manifest.json of lost lists it. Copy the release again"),
         ("bare", r"manifest.json of bare lists no file with rows"),
     ],
 )
@@ -37,6 +37,25 @@ def test_a_wrong_side_is_told_of(two_versions, tmp_path, con, name, told):
         (tmp_path / folder / "manifest.json").write_text(text)
     with pytest.raises(DataError, match=told):
         side(con, name)
+
+
+def test_a_mistyped_name_is_told_with_the_nearest_where_git_is_not_installed(two_versions, tmp_path, con, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DataError, match=r"no revision of git \(git is not installed\); nearest: chats@1.0.0"):
+        side(con, "chat@1.0.0")
+
+
+def test_a_version_that_is_not_there_is_told_with_how_it_comes_back(two_versions, con):
+    (two_versions / "1.0.0/data/train-00000.parquet").unlink()
+    with pytest.raises(
+        DataError, match=r"manifest.json of chats@1.0.0 lists it. Get it back: curate checkout chats@1.0.0"
+    ):
+        side(con, "chats@1.0.0")
+    (two_versions / "1.2.0.dvc").write_text("outs: []")
+    with pytest.raises(
+        DataError, match=r"chats/1.2.0 is not there, DVC tracks it. Get it back: curate checkout chats@1.2.0"
+    ):
+        side(con, "chats@1.2.0")
 
 
 def test_a_side_is_found_by_dataset_version_and_path(tiny_project, con):
