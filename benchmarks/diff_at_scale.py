@@ -114,7 +114,7 @@ def write_version(version: str, num_rows: int) -> None:
                 ] AS messages,
                 ['math', 'code', 'chat'][i % 3 + 1] AS category, 'Math' AS label, 'easy' AS difficulty,
                 (hash(i) % 1000) / 1000.0 + CASE WHEN {second} AND hash(i, 8) % 1000 < 5 THEN 1 ELSE 0 END AS verify_score,
-                2::INT AS num_turns, 300::INT AS answer_tokens
+                2::INT AS num_turns, 25::INT AS prompt_words, 300::INT AS answer_tokens, 200::INT AS reasoning_tokens
             FROM range({num_rows} + CASE WHEN {second} THEN {num_rows} // 1000 ELSE 0 END) AS r(i), words
             WHERE NOT ({second} AND hash(i, 9) % 1000 < 1)
             ORDER BY sample_id

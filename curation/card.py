@@ -1,4 +1,4 @@
-"""The dataset card of a release: front matter that the Hub reads, and figures for people.
+"""The dataset card of a release: front matter that the Hub reads (see `front_matter`), and figures for people.
 
 Everything comes from the manifest, the released rows, and the statistics that select wrote of these rows' ids.
 """
@@ -9,32 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
 import yaml
 
+from curation.front_matter import front_matter
 from curation.layouts.am_40m import CATEGORY_NAMES
 from curation.layouts.named import LAYOUTS
 from curation.statistics import ALL, BREAKDOWNS, CV_BINS, PASS_RATE_BINS, Rows
 
-# From free to strict; one that is not listed counts as stricter than all. A release is under its
-# strictest source's licence.
-LICENCES = (
-    ("CC0-1.0", "cc0-1.0"),
-    ("MIT", "mit"),
-    ("Apache-2.0", "apache-2.0"),
-    ("ODC-By-1.0", "odc-by"),
-    ("CC-BY-4.0", "cc-by-4.0"),
-    ("CC-BY-SA-4.0", "cc-by-sa-4.0"),
-    ("CC-BY-NC-4.0", "cc-by-nc-4.0"),
-    ("CC-BY-NC-SA-4.0", "cc-by-nc-sa-4.0"),
-)
-SIZES = (
-    (1_000, "n<1K"),
-    (10_000, "1K<n<10K"),
-    (100_000, "10K<n<100K"),
-    (1_000_000, "100K<n<1M"),
-    (10_000_000, "1M<n<10M"),
-)
 # Columns of the statistics that are figures, in the order in which a table has them.
 FIGURES = (
     *("rows", "rows_share", "prompts", "prompts_share", "tokens", "tokens_share", "tokens_mean", "tokens_median"),
@@ -55,76 +36,6 @@ def card(
     """
     front = yaml.safe_dump(front_matter(manifest, con, root), sort_keys=False, allow_unicode=True)
     return f"---\n{front}---\n\n{_body(manifest, statistics, con, root)}"
-
-
-def strictest_licence(licences: Sequence[str]) -> str:
-    """The Hub's name of the strictest of some licences; `other` where one is not known.
-
-    Example:
-        >>> strictest_licence(["MIT", "CC-BY-NC-4.0", "Apache-2.0"])
-        'cc-by-nc-4.0'
-    """
-    order = [name for name, _ in LICENCES]
-    if not licences or any(licence not in order for licence in licences):
-        return "other"
-    return LICENCES[max(order.index(licence) for licence in licences)][1]
-
-
-def front_matter(manifest: Mapping[str, Any], con: duckdb.DuckDBPyConnection, root: Path) -> dict[str, Any]:
-    """What the Hub reads: licence, languages, size, configs and their features."""
-    rows = sum(file["rows"] for file in manifest["files"] if file["config"] != "drops")
-    languages = con.execute(f"SELECT DISTINCT language FROM {_released(root)} ORDER BY 1").fetchall()
-    # The rows first, what was dropped last: the Hub shows the first config.
-    configs = sorted({file["config"] for file in manifest["files"]}, key=lambda name: (name == "drops", name))
-    return {
-        "license": strictest_licence([source["licence"] for source in manifest["sources"]]),
-        "language": [language for (language,) in languages if language != "other"],
-        "pretty_name": manifest["dataset"],
-        "size_categories": [next((name for most, name in SIZES if rows < most), "10M<n<100M")],
-        "task_categories": ["text-generation"],
-        "tags": ["reasoning", "distillation", "curate"],
-        "configs": [_config(manifest, config, default=config == configs[0]) for config in configs],
-        "dataset_info": [_dataset_info(manifest, config, root) for config in configs],
-    }
-
-
-def _files(manifest: Mapping[str, Any], config: str) -> dict[str, list[Mapping[str, Any]]]:
-    """A config's files by split."""
-    splits: dict[str, list[Mapping[str, Any]]] = {}
-    for file in manifest["files"]:
-        if file["config"] == config:
-            splits.setdefault(file["split"], []).append(file)
-    return splits
-
-
-def _config(manifest: Mapping[str, Any], config: str, *, default: bool) -> dict[str, Any]:
-    data_files = [
-        {"split": split, "path": [file["path"] for file in files]} for split, files in _files(manifest, config).items()
-    ]
-    return {"config_name": config, **({"default": True} if default else {}), "data_files": data_files}
-
-
-def _dataset_info(manifest: Mapping[str, Any], config: str, root: Path) -> dict[str, Any]:
-    """Features and sizes of a config, as `datasets` writes them."""
-    from datasets import DatasetInfo, Features, SplitDict, SplitInfo
-
-    splits = _files(manifest, config)
-    first = next(iter(splits.values()))[0]["path"]
-    sizes = {split: sum(file["bytes"] for file in files) for split, files in splits.items()}
-    info = DatasetInfo(
-        features=Features.from_arrow_schema(pq.read_schema(root / first)),
-        splits=SplitDict(
-            {
-                split: SplitInfo(split, num_bytes=sizes[split], num_examples=sum(file["rows"] for file in files))
-                for split, files in splits.items()
-            }
-        ),
-        config_name=config,
-        download_size=sum(sizes.values()),
-        dataset_size=sum(sizes.values()),
-    )
-    # Private, and the only writer of the format that load_dataset checks.
-    return {"config_name": config, **info._to_yaml_dict()}  # noqa: SLF001
 
 
 def _body(

@@ -1,8 +1,9 @@
 """Freeze a release under a version: `data/release/<dataset>` -> `data/releases/<dataset>/<version>`.
 
-A frozen version has the release's files (Parquet as hard links where the disk allows them, else copies), `receipt.json`,
-and the dataset's `CHANGELOG.md`. It never changes: freezing an equal release again does nothing, another one is refused with
-the version that the diff proposes. It is built aside and renamed, so one that is there is whole.
+A frozen version has the release's files (Parquet as hard links where the disk allows them, else copies; croissant.json
+with the version), `receipt.json`, and the dataset's `CHANGELOG.md`. It never changes: freezing an equal release again does
+nothing, another one is refused with the version that the diff proposes. It is built aside and renamed, so one that is
+there is whole.
 """
 
 import errno
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from curation import changelog, receipt, versions
+from curation.croissant import CROISSANT, add_version, unversioned
 from curation.diff.compare import Diff, compare, opened
 from curation.diff.sides import RELEASE_KEYS
 from curation.errors import DataError, InstallError
@@ -158,6 +160,7 @@ def _build(part: Path, source: Path, version: str, manifest: Manifest) -> None:
     listed = listed_files(manifest)
     for name in _released(source):
         _take_over(source / name, part / name, link=name in listed)
+    add_version(part, version)
     entry = changelog.entry(version, proposal, manifest, diff)
     older = before / changelog.CHANGELOG if before else None
     (part / changelog.CHANGELOG).write_text(changelog.with_entry(older, dataset, entry), encoding="utf-8")
@@ -222,9 +225,14 @@ def _contents(folder: Path) -> dict[str, str]:
     """What identifies a release as it is published: the sha256 of each file, those of Parquet as the manifest has them."""
     listed = listed_files(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
     return {
-        name: listed[name]["sha256"] if name in listed else hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        name: listed[name]["sha256"] if name in listed else hashlib.sha256(_as_released(folder / name)).hexdigest()
         for name in _released(folder)
     }
+
+
+def _as_released(path: Path) -> bytes:
+    """The bytes of a file as release wrote it, which knows of no version."""
+    return unversioned(path) if path.name == CROISSANT else path.read_bytes()
 
 
 def _released(folder: Path) -> list[str]:

@@ -357,6 +357,8 @@ class Release:
 
     shard_rows: Positive
     row_group_rows: Positive
+    base: dict[Name, Annotated[str, Field(pattern=r"^(latest|(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*))$")]]
+    """Dataset -> the frozen version, or `latest`, whose rows keep their places; what is not named is sorted by key."""
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -524,8 +526,8 @@ def _check_names(params: Params, where: str) -> None:
             raise ParamsError(
                 f"params: {where}: datasets.{name} names the role {missing[0]!r}; roles has: {', '.join(params.roles)}."
             )
-    for name in params.publish.datasets:
-        if name not in params.datasets:
+    for block, named in (("release.base", params.release.base), ("publish.datasets", params.publish.datasets)):
+        if unknown := sorted(set(named) - set(params.datasets)):
             raise ParamsError(
-                f"params: {where}: publish.datasets names {name!r}; datasets has: {', '.join(params.datasets)}."
+                f"params: {where}: {block} names {unknown[0]!r}; datasets has: {', '.join(params.datasets)}."
             )

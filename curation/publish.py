@@ -17,7 +17,7 @@ from pathlib import Path
 from huggingface_hub.lfs import UploadInfo, post_lfs_batch_info
 from huggingface_hub.utils._runtime import is_xet_available
 
-from curation import freeze, served, versions
+from curation import freeze, served, verified, versions
 from curation import params as params_module
 from curation.branch import read_head, tags_of
 from curation.errors import CurateError, DataError, ParamsError
@@ -137,7 +137,7 @@ def _forecast(name: str, repo: str, frozen: Frozen) -> str:
     size = sum(file.size for file in lacking.values())
     gone = {file: "" for file in head.tree if file not in files}
     bound = "at most " if lacking and is_xet_available() else ""
-    removed = f"; {len(gone):,} files removed: {served.shown(gone)}" if gone else ""
+    removed = f"; {len(gone):,} files removed: {verified.shown(gone)}" if gone else ""
     return f"{line}; {bound}{size:,} bytes of {len(new):,} files are new{removed}"
 
 

@@ -1,9 +1,9 @@
 """release: selection + text -> `data/release/<dataset>`: Parquet splits, drops, manifest and card.
 
 In: everything before it. Out: `data/<split>-00000.parquet` in the published layout (references 11),
-ordered by its key, a folder of that kind for each further config; `drops/`: every row that an earlier
-stage or this dataset's selection left out; `sidecar/`: hashes of the rows, from which a diff is made;
-`manifest.json`; `README.md`. The unit is the selected row; nothing is dropped.
+ordered by its key or on a base (see `base`), a folder of that kind for each further config; `drops/`: every
+row that an earlier stage or this dataset's selection left out; `sidecar/`: hashes of the rows, from which a
+diff is made; `manifest.json`; `README.md`; `croissant.json`. The unit is the selected row; nothing is dropped.
 
 `release_id` covers data, schema and params. Clocks, hosts and git stand in the receipt of a
 frozen version, not here: two rebuilds with equal rows are equal.
@@ -14,22 +14,20 @@ Example of a row of am-40m: {"question": "What is 7 + 5?", "answer": "12", "ques
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from curation import hashing, sidecar, tables
-from curation import params as params_module
+from curation import sidecar, tables
+from curation.base import base_of, write_on_base
 from curation.card import card
+from curation.croissant import CROISSANT, croissant
 from curation.errors import DataError
-from curation.layouts.layout import quoted
+from curation.front_matter import languages
 from curation.layouts.named import layout_of
-from curation.params import Params
+from curation.licences import LICENCE_FILE, OTHER, licence_text, strictest_licence
+from curation.manifest import file_entry, manifest_of
 from curation.stage import DATA, Run, run_stage
 from curation.statistics import Rows
 from curation.tables import Relation, count
@@ -61,13 +59,25 @@ def _run(run: Run) -> None:
         _write_split(run, selected, config, split)
     dropped = _all_drops(run)
     tables.write(dropped, run.part / "drops", DROPS, published=True)
-    manifest = _manifest(run, selected)
-    told = card(manifest, _statistics(run), run.con, run.part)
-    run.part.joinpath("README.md").write_text(told, encoding="utf-8")
+    manifest = manifest_of(run, selected)
+    _describe(run, manifest)
     run.write_json(MANIFEST, {**manifest, "sidecars": _write_sidecars(run, manifest["files"])})
     rows = sum(file["rows"] for file in manifest["files"] if file["config"] != "drops")
     layout = layout_of(run.params.datasets[run.dataset])
     run.account(unit="selection", rows_in=count(selected), rows_kept=rows * layout.selections_per_row)
+
+
+def _describe(run: Run, manifest: dict[str, Any]) -> None:
+    """Write what tells people and programs of the files: the card, croissant.json, and which licence `other` is."""
+    dataset = run.params.datasets[str(run.dataset)]
+    layout = layout_of(dataset)
+    told = card(manifest, _statistics(run), run.con, run.part)
+    run.part.joinpath("README.md").write_text(told, encoding="utf-8")
+    if strictest_licence([source["licence"] for source in manifest["sources"]]) == OTHER:
+        run.part.joinpath(LICENCE_FILE).write_text(licence_text(manifest["sources"]), encoding="utf-8")
+    spoken = languages(manifest, run.con, run.part)
+    key = layout.table(dataset).key
+    run.write_json(CROISSANT, croissant(manifest, what=layout.what, languages=spoken, key=key, root=run.part))
 
 
 def _statistics(run: Run) -> dict[str, Rows]:
@@ -89,12 +99,17 @@ def _write_split(run: Run, selected: Relation, config: str, split: str) -> None:
     scores, grades = run.read("score", SCORES), run.read("grade", GRADES)
     layout = layout_of(dataset)
     rows = selected.query("selected", layout.sql(dataset, run.params))
-    folder = run.part / ("data" if config == "default" else config)
+    place = "data" if config == "default" else config
+    folder, table = run.part / place, layout.table(dataset)
     release = run.params.release
+    base = base_of(run.dataset, release.base.get(run.dataset))
+    if shards := sorted((base / place).glob(f"{split}-*.parquet")) if base else []:
+        write_on_base(rows, shards, folder, table, release=release, con=run.con)
+        return
     tables.write(
         rows,
         folder,
-        layout.table(dataset),
+        table,
         shard_rows=release.shard_rows,
         row_group_rows=release.row_group_rows,
         prefix=f"{split}-",
@@ -111,7 +126,7 @@ def _write_sidecars(run: Run, files: list[dict[str, Any]]) -> list[dict[str, Any
         shards = [run.part / file["path"] for file in files if (file["config"], file["split"]) == (config, split)]
         rows = run.con.sql(f"FROM {sidecar.read_sql(shards)}")
         sidecar.write(rows, root / config, split=split, key=key)
-    return [_file(run.part, path) for path in sorted(root.rglob("*.parquet"))]
+    return [file_entry(run.part, path) for path in sorted(root.rglob("*.parquet"))]
 
 
 def _all_drops(run: Run) -> Relation:
@@ -119,123 +134,6 @@ def _all_drops(run: Run) -> Relation:
     folders = [DATA / stage / "drops" for stage in DROPPING_STAGES] + [DATA / "select" / str(run.dataset) / "drops"]
     shards = [str(shard) for folder in folders for shard in sorted(folder.glob("*.parquet"))]
     return run.con.read_parquet(shards)
-
-
-def _manifest(run: Run, selected: Relation) -> dict[str, Any]:
-    """All that identifies a release, and where its rows come from."""
-    assert run.dataset is not None
-    dataset = run.params.datasets[run.dataset]
-    values = _params_behind(run.params, run.dataset)
-    files = [_file(run.part, path) for path in sorted(run.part.rglob("*.parquet"))]
-    layout = layout_of(dataset)
-    schema = [
-        {"name": c.name, "type": str(c.type), "nullable": c.nullable, "doc": c.doc}
-        for c in layout.table(dataset).columns
-    ]
-    behind = _samples_behind(run, selected)
-    return {
-        "dataset": run.dataset,
-        "release_id": hashing.digest_json([[file["sha256"] for file in files], schema, values]),
-        "layout": dataset.layout,
-        "schema": schema,
-        "files": files,
-        "sources": _sources(run, selected),
-        "teachers": _teachers(run, behind),
-        "verifiers": _verifiers(run, behind),
-        "params": values,
-    }
-
-
-def _file(root: Path, path: Path) -> dict[str, Any]:
-    """One file's entry: place, config, split, rows, bytes, hash."""
-    name = path.relative_to(root).as_posix()
-    config = {"data": "default"}.get(path.parent.name, path.parent.name)
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {
-        "path": name,
-        "config": config,
-        "split": "train" if config == "drops" else path.name.rsplit("-", 1)[0],
-        "rows": pq.read_metadata(path).num_rows,
-        "bytes": path.stat().st_size,
-        "sha256": sha256,
-    }
-
-
-def _params_behind(params: Params, dataset: str) -> dict[str, Any]:
-    """The params that decide a dataset's rows, as plain values."""
-    values = params_module.dump(params)
-    apart = ("resources", "datasets", "validate", "release", "publish")
-    kept = {name: block for name, block in values.items() if name not in apart}
-    return {**kept, "dataset": values["datasets"][dataset]}
-
-
-def _sources(run: Run, selected: Relation) -> list[dict[str, Any]]:
-    """Sources of the selected prompts, with licence and number of selected rows."""
-    prompts = run.read("annotate", PROMPTS)
-    rows = selected.query(
-        "selected",
-        """
-        SELECT source, licence, count(*) AS num_rows
-        FROM selected JOIN prompts USING (prompt_id)
-        GROUP BY ALL ORDER BY ALL
-        """,
-    ).fetchall()
-    revisions = {source.name: source.revision for source in run.params.ingest.sources}
-    return [
-        {"name": name, "licence": licence, "num_rows": num, "revision": revisions.get(name)}
-        for name, licence, num in rows
-    ]
-
-
-def _samples_behind(run: Run, selected: Relation) -> Relation:
-    """Verdicts of the selected samples; of selected prompts, those of all samples in the dataset's scope."""
-    verdicts = run.read("verify", VERDICTS)
-    dataset = run.params.datasets[str(run.dataset)]
-    if layout_of(dataset).unit == "sample":
-        return selected.query(
-            "selected", "SELECT verdicts.* FROM verdicts SEMI JOIN selected ON selected.sample_id = verdicts.sample_id"
-        )
-    in_scope = [name for role in dataset.values["roles"] for name in run.params.roles[role]]
-    return selected.query(
-        "selected",
-        f"""
-        SELECT verdicts.* FROM verdicts SEMI JOIN selected ON selected.prompt_id = verdicts.prompt_id
-        WHERE verdicts.teacher IN ({quoted(in_scope)})
-        """,
-    )
-
-
-def _teachers(run: Run, behind: Relation) -> list[dict[str, Any]]:
-    """Teachers and response tags behind a release, with their settings where we asked them."""
-    rows = behind.query(
-        "behind", "SELECT teacher, count(*) AS num_samples FROM behind GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
-    teachers = {teacher.name: teacher for teacher in run.params.teachers}
-    roles = run.params.roles
-    return [
-        {
-            "name": name,
-            "model": teachers[name].model if name in teachers else None,
-            "revision": teachers[name].revision if name in teachers else None,
-            "roles": sorted(role for role, names in roles.items() if name in names),
-            "num_samples": num,
-        }
-        for name, num in rows
-    ]
-
-
-def _verifiers(run: Run, behind: Relation) -> list[dict[str, Any]]:
-    """Verifiers behind a release, with their versions."""
-    rows = behind.query(
-        "behind",
-        """
-        SELECT verifier, version, count(*), count(*) FILTER (status = 'verified')
-        FROM behind GROUP BY ALL ORDER BY ALL
-        """,
-    ).fetchall()
-    names = ("name", "version", "num_samples", "num_verified")
-    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
 
     def write_rows(batches: Iterator[pa.RecordBatch]) -> int:
-        conforming = (_conform(batch, table, folder) for batch in batches)
+        conforming = (conform(batch, table, folder) for batch in batches)
         return write_batches(
             conforming, folder, table.arrow_schema, shard_rows=shard_rows, prefix=prefix, published=published
         )
@@ -175,12 +175,14 @@ def write_batches(
     shard_rows: int,
     prefix: str = "",
     published: bool = False,
+    first_shard: int = 0,
 ) -> int:
     """Write tables of one schema, in order, into shards of at most `shard_rows` rows plus one batch.
 
-    Shards are called `<prefix>00000.parquet` and so on; each batch is a row group, written while the next is made.
+    Shards are called `<prefix>00000.parquet` and so on, from the number `first_shard`; each batch is a row group, written
+    while the next is made.
     """
-    writer, in_shard, total, shards = None, 0, 0, 0
+    writer, in_shard, total, shards = None, 0, 0, first_shard
     with ThreadPoolExecutor(1) as pool:
         writing: Future[None] | None = None
         for batch in batches:
@@ -197,7 +199,7 @@ def write_batches(
         if writing is not None:
             writing.result()
     if writer is None:
-        writer = _shard_writer(folder / f"{prefix}00000.parquet", schema, published=published)
+        writer = _shard_writer(folder / f"{prefix}{shards:05d}.parquet", schema, published=published)
     writer.close()
     return total
 
@@ -218,8 +220,17 @@ def _shard_writer(path: Path, schema: pa.Schema, *, published: bool) -> pq.Parqu
     )
 
 
-def _conform(batch: pa.RecordBatch, table: Table, folder: Path) -> pa.Table:
-    """Cast a batch to the contract and refuse nulls where it allows none."""
+def conform(batch: pa.RecordBatch, table: Table, folder: Path) -> pa.Table:
+    """Cast a batch to the contract and refuse nulls where it allows none.
+
+    Args:
+        batch: The contract's columns, in its order.
+        table: The contract.
+        folder: Where the rows go, for the message.
+
+    Raises:
+        DataError: A null stands where the contract allows none.
+    """
     for column in table.columns:
         if not column.nullable and batch.column(column.name).null_count:
             raise DataError(

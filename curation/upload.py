@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-from curation import served, versions
+from curation import served, verified, versions
 from curation.branch import (
     BRANCH,
     Head,
@@ -143,7 +143,7 @@ def _published_already(one: Publication, files: Mapping[str, LocalFile], tags: d
     if told:
         raise DataError(
             f"publish: {one.repo} has another release as {one.tag}, and a published tag never moves: "
-            f"{served.shown(told)}. {_proposed(one, tags)}"
+            f"{verified.shown(told)}. {_proposed(one, tags)}"
         )
     return Published(tags[one.tag], one.tag)
 
@@ -185,7 +185,7 @@ def _check_ours(repo: str, tree: Tree) -> None:
     others = {name: "" for name in tree if name not in NOT_OURS}
     if others and MANIFEST not in tree:
         raise DataError(
-            f"publish: {repo} holds files that no release put there ({served.shown(others)}). "
+            f"publish: {repo} holds files that no release put there ({verified.shown(others)}). "
             f"Name another repository: --repo, or empty this one"
         )
 
@@ -264,7 +264,7 @@ def _verify(one: Publication, commit: str, files: Mapping[str, LocalFile]) -> No
     """Hold what a commit serves against the release."""
     if told := _differences(files, served.tree_at(one.hub, one.repo, commit)):
         raise DataError(
-            f"publish: {one.repo} at {commit} is not the release: {served.shown(told)}. It was not tagged; the bytes "
+            f"publish: {one.repo} at {commit} is not the release: {verified.shown(told)}. It was not tagged; the bytes "
             f"that were sent are wrong, or the Hub is. Publish it as the next version: {one.key}"
         )
 

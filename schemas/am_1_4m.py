@@ -5,6 +5,7 @@ After the report's one column stand ours: ids and scalars.
 
 import pyarrow as pa
 
+from schemas.ours import PROMPT_LENGTHS, RESPONSE_LENGTHS
 from schemas.table import Column, Table
 
 TEST_CASE = pa.struct([("test_code", pa.string()), ("test_entry_point", pa.string())])
@@ -37,7 +38,7 @@ AM_1_4M = Table(
         Column("difficulty", pa.string(), "Difficulty label of the prompt."),
         Column("language", pa.string(), "en, zh or other."),
         Column("verify_score", pa.float64(), "Raw score of the verdict; null where unverified.", nullable=True),
-        Column("num_turns", pa.int32(), "Turns, the answer included."),
-        Column("answer_tokens", pa.int32(), "Tokens of reasoning and answer together."),
+        *PROMPT_LENGTHS,
+        *RESPONSE_LENGTHS,
     ),
 )

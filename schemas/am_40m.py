@@ -7,6 +7,7 @@ function. After the report's columns stand ours: ids and scalars.
 
 import pyarrow as pa
 
+from schemas.ours import PROMPT_LENGTHS, RESPONSE_LENGTHS
 from schemas.table import Column, Table
 
 
@@ -56,6 +57,6 @@ OURS = (
     Column("label", pa.string(), "Magpie's task label."),
     Column("difficulty", pa.string(), "Difficulty label of the prompt."),
     Column("language", pa.string(), "en, zh or other."),
-    Column("num_turns", pa.int32(), "Turns, the answer included."),
-    Column("answer_tokens", pa.int32(), "Tokens of reasoning and answer together."),
+    *PROMPT_LENGTHS,
+    *RESPONSE_LENGTHS,
 )

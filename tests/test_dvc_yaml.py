@@ -1,6 +1,7 @@
 """dvc.yaml is complete: every stage has its module, its params and what it depends on."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,21 @@ def test_metrics_and_plots_are_inside_outputs():
     plotted = [path for plot in PIPELINE["plots"] for told in plot.values() for path in told["y"]]
     for path in (*PIPELINE["metrics"], *plotted):
         assert any(path.startswith(out.split("$")[0]) for out in outs), path
+
+
+def test_every_dataset_has_its_metrics_its_plots_and_is_an_artifact():
+    """DVC's lists are static: what is added to params has to be added there."""
+    assert list(PIPELINE["artifacts"]) == list(PARAMS["datasets"])
+    plotted = [path for plot in PIPELINE["plots"] for told in plot.values() for path in told["y"]]
+    for paths in (PIPELINE["metrics"], plotted):
+        selected = {path.split("/")[2] for path in paths if path.startswith("data/select/")}
+        assert selected == set(PARAMS["datasets"])
+
+
+@pytest.mark.parametrize("name", PIPELINE["artifacts"])
+def test_an_artifact_is_the_release_of_its_dataset_under_a_name_that_dvc_takes(name):
+    artifact = PIPELINE["artifacts"][name]
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
+    assert artifact["path"] in [out.replace("${key}", name) for out in STAGES["release"]["outs"]]
+    assert artifact["type"] == "dataset" and artifact["desc"] and artifact["labels"]
+    assert artifact["meta"]["recipe"] == PARAMS["datasets"][name]["recipe"]

@@ -34,7 +34,7 @@ def _sql(dataset: Dataset, params: Params) -> str:
         {columns},
         prompts.category, prompts.source AS question_source,
         pairs.prompt_id, annotations.label, annotations.difficulty, prompts.language,
-        annotations.num_turns + 1 AS num_turns
+        annotations.num_turns + 1 AS num_turns, annotations.length_words AS prompt_words
     FROM pairs
     JOIN prompts ON prompts.prompt_id = pairs.prompt_id
     JOIN annotations ON annotations.prompt_id = pairs.prompt_id

@@ -64,12 +64,13 @@ JOIN annotations ON annotations.prompt_id = selected.prompt_id
 """
 
 PROMPT_COLUMNS = """
-selected.prompt_id, annotations.label, annotations.difficulty, prompts.language, annotations.num_turns + 1 AS num_turns
+selected.prompt_id, annotations.label, annotations.difficulty, prompts.language,
+annotations.num_turns + 1 AS num_turns, annotations.length_words AS prompt_words
 """
 
 SAMPLE_COLUMNS = f"""
 selected.sample_id, {PROMPT_COLUMNS}, verdicts.score AS verify_score,
-scores.reasoning_tokens + scores.answer_tokens AS answer_tokens
+scores.reasoning_tokens + scores.answer_tokens AS answer_tokens, scores.reasoning_tokens
 """
 
 

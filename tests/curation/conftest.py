@@ -98,7 +98,16 @@ def _released(sample: Row) -> Row:
     said = {"role": "assistant", "content": "7", "info": {"source": "small", "answer_content": "7"}}
     ids = {name: sample[name] for name in ("sample_id", "prompt_id")}
     labels = {"category": "math", "label": "Math", "difficulty": "easy", "language": "en"}
-    return {"messages": [user, said], **ids, **labels, "verify_score": 1.0, "num_turns": 2, "answer_tokens": 9}
+    tokens = {"answer_tokens": 9, "reasoning_tokens": 3}
+    return {
+        "messages": [user, said],
+        **ids,
+        **labels,
+        "verify_score": 1.0,
+        "num_turns": 2,
+        "prompt_words": 13,
+        **tokens,
+    }
 
 
 STAGES: dict[str, list[tuple[Table, list[Row]]]] = {

@@ -51,6 +51,8 @@ def write_release(
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True))
     (folder / "README.md").write_text(f"---\nlicense: mit\n---\n{card}\n")
+    croissant = json.dumps({"@type": "sc:Dataset", "name": dataset}, indent=2, sort_keys=True)
+    (folder / "croissant.json").write_text(f"{croissant}\n")
     (folder / "counts.json").write_text("{}")
     valid = Path("data/validate") / f"{dataset}.json"
     valid.parent.mkdir(parents=True, exist_ok=True)

@@ -1,21 +1,6 @@
-"""Licences: the strictest of all sources, and never a guess. Statistics as short tables."""
+"""Statistics on the card are short tables."""
 
-import pytest
-
-from curation.card import _figure_table, _pivot, _without_repeats, strictest_licence
-
-
-@pytest.mark.parametrize(
-    ("licences", "expected"),
-    [
-        (["MIT"], "mit"),
-        (["MIT", "CC-BY-NC-4.0", "Apache-2.0"], "cc-by-nc-4.0"),
-        (["MIT", "Somebody's own"], "other"),
-        ([], "other"),
-    ],
-)
-def test_a_release_is_under_its_strictest_licence(licences, expected):
-    assert strictest_licence(licences) == expected
+from curation.card import _figure_table, _pivot, _without_repeats
 
 
 def test_a_table_of_figures_leaves_out_what_says_nothing():

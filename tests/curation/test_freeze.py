@@ -39,6 +39,12 @@ def test_a_version_has_the_releases_files_as_links_its_changelog_and_its_receipt
     assert (told["version"], told["release_id"], told["previous"]) == ("1.0.0", frozen.release_id, None)
 
 
+def test_croissant_tells_the_version_under_which_it_is_frozen():
+    source = write_release(chats(1, 2))
+    frozen = json.loads((freeze(DATASET, "1.0.0").folder / "croissant.json").read_text())
+    assert frozen == {**json.loads((source / "croissant.json").read_text()), "version": "1.0.0"}
+
+
 def test_freezing_an_equal_release_again_changes_nothing():
     write_release(chats(1, 2))
     before = contents(freeze(DATASET, "1.0.0").folder)

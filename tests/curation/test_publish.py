@@ -107,7 +107,7 @@ def test_two_clean_runs_of_the_stage_write_the_same_output():
     assert main() == 0
     assert {path.name: path.read_bytes() for path in Path("data/publish").iterdir()} == first
     told = json.loads(first[f"{DATASET}.json"])
-    assert (told["tag"], told["repo"], told["files"]) == ("v1.0.0", "local/am-40m", 5)
+    assert (told["tag"], told["repo"], told["files"]) == ("v1.0.0", "local/am-40m", 6)
 
 
 def test_the_stage_tells_of_every_dataset_that_needs_another_version(capsys):

@@ -2,37 +2,21 @@
 
 import hashlib
 import json
+import shutil
 
+import mlcroissant
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from datasets import load_dataset
 
-from curation import release, select
+from curation import release
 from curation.layouts.named import layout_of
 from curation.params import load
-from curation.stage import Run, run_stage
-from curation.tables import connect, from_rows, read, write
+from curation.stage import run_stage
+from curation.tables import connect, read
 from schemas.am_1_4m import AM_1_4M
-from schemas.selections import SELECTIONS
-
-
-def choose(folder, dataset, samples, *, split="train"):
-    """Write a selection of some samples, as select would."""
-    rows = [
-        {
-            "dataset": dataset,
-            "config": "default",
-            "sample_id": sample,
-            "prompt_id": prompt,
-            "role": "response",
-            "split": split,
-        }
-        for sample, prompt in samples
-    ]
-    write(
-        from_rows(connect(memory_gb=1), rows, SELECTIONS), folder / "data/select" / dataset / "selections", SELECTIONS
-    )
+from tests.curation.selected import choose, released
 
 
 @pytest.fixture
@@ -42,15 +26,6 @@ def chosen(tiny_project, ids):
     samples = [(ids("sample", "right"), apples), (ids("sample", "wrong"), apples), (ids("sample", "ready"), add)]
     choose(tiny_project, "am-40m", samples)
     return tiny_project
-
-
-def released(folder, dataset):
-    """Release what is selected, with the statistics that select would have written of it."""
-    con = connect(memory_gb=1)
-    run = Run("select", dataset, load(), con, folder / "data/select" / dataset)
-    select._write_statistics(run, select.read_curated(con), dataset)
-    assert release.main([dataset]) == 0
-    return folder / "data/release" / dataset
 
 
 def test_rows_have_the_flat_shape_of_the_40m_card(chosen):
@@ -80,7 +55,7 @@ def test_rows_have_the_messages_of_the_1_4m_card(tiny_project):
     assert user["info"]["test_case"] is None
     assert assistant["content"] == "<think>I count.</think>\n<answer>7</answer>"
     assert (assistant["info"]["think_content"], assistant["info"]["answer_content"]) == ("I count.", "7")
-    assert (row["num_turns"], row["answer_tokens"]) == (2, 9)
+    assert (row["num_turns"], row["prompt_words"], row["answer_tokens"], row["reasoning_tokens"]) == (2, 13, 9, 3)
 
 
 def test_the_manifest_agrees_with_the_files(chosen):
@@ -116,6 +91,32 @@ def test_two_releases_of_equal_rows_are_equal(chosen):
     assert contents() == contents()
 
 
+def test_croissant_names_the_files_of_the_manifest(chosen):
+    root = released(chosen, "am-40m")
+    manifest = json.loads((root / "manifest.json").read_text())
+    told = json.loads((root / "croissant.json").read_text())
+    objects = [one for one in told["distribution"] if one["@type"] == "cr:FileObject"]
+    assert [(one["contentUrl"], one["sha256"]) for one in objects] == [
+        (file["path"], file["sha256"]) for file in manifest["files"]
+    ]
+    assert (told["identifier"], told["inLanguage"], "version" in told) == (manifest["release_id"], ["en"], False)
+    rows = next(one for one in told["recordSet"] if one["@id"] == "default")
+    assert [field["name"] for field in rows["field"]] == [
+        "default/split",
+        *(f"default/{column['name']}" for column in manifest["schema"]),
+    ]
+    assert rows["key"] == [{"@id": "default/sample_id"}]
+
+
+def test_mlcroissant_reads_messages_with_their_info(tiny_project):
+    read = mlcroissant.Dataset(jsonld=released(tiny_project, "am-1-4m") / "croissant.json")
+    (row,) = read.records("default")
+    assert row["default/messages"][1]["default/messages/content"] == b"<think>I count.</think>\n<answer>7</answer>"
+    # What is nested twice comes beside it, a list over the turns.
+    assert row["default/messages/info"]["default/messages/info/reference_answer"] == [b"7", None]
+    assert (row["default/split"], row["default/reasoning_tokens"]) == (b"train", 3)
+
+
 def test_other_rows_make_another_release(chosen, ids):
     def release_id():
         return json.loads((released(chosen, "am-40m") / "manifest.json").read_text())["release_id"]
@@ -123,6 +124,33 @@ def test_other_rows_make_another_release(chosen, ids):
     before = release_id()
     choose(chosen, "am-40m", [(ids("sample", "right"), ids("prompt", "apples"))])
     assert release_id() != before
+
+
+def test_on_a_base_the_files_that_are_published_stay_and_new_rows_come_behind(chosen, ids):
+    apples, add = ids("prompt", "apples"), ids("prompt", "add")
+    values = yaml.safe_load((chosen / "params.yaml").read_text())
+    values["release"]["base"] = {"am-40m": "latest"}
+    (chosen / "params.yaml").write_text(yaml.safe_dump(values))
+    before = released(chosen, "am-40m")
+    shutil.copytree(before, chosen / "data/releases/am-40m/1.0.0")
+    first = (before / "data/train-00000.parquet").read_bytes()
+    choose(
+        chosen,
+        "am-40m",
+        [
+            (ids("sample", "failed"), add),
+            (ids("sample", "right"), apples),
+            (ids("sample", "wrong"), apples),
+            (ids("sample", "ready"), add),
+        ],
+    )
+    grown = released(chosen, "am-40m")
+    assert (grown / "data/train-00000.parquet").read_bytes() == first
+    assert pq.read_table(grown / "data/train-00001.parquet").column("sample_id").to_pylist() == [
+        ids("sample", "failed")
+    ]
+    hashed = pq.read_table(grown / "sidecar/default/train-00000.parquet").column("sample_id").to_pylist()
+    assert [one.hex for one in hashed] == sorted(ids("sample", name) for name in ("failed", "right", "wrong", "ready"))
 
 
 def test_datasets_loads_what_was_released(chosen):

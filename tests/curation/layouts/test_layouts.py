@@ -85,6 +85,24 @@ def test_a_layout_gives_rows_of_its_contract(layout, relations, con, tmp_path):
     assert released(layout, relations, con, tmp_path, PAIR if layout == "am_preference" else one)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_every_layout_tells_turns_and_lengths_beside_its_text(layout, relations, con, tmp_path):
+    pairs, prompts = layout.name == "am_preference", layout.unit == "prompt"
+    (row,) = released(
+        layout.name,
+        relations,
+        con,
+        tmp_path,
+        PAIR if pairs else [("default", None if prompts else "s1", "p1", "response")],
+    )
+    expected = {"num_turns": 2, "prompt_words": 2}
+    if pairs:
+        expected |= {"chosen_tokens": 5, "rejected_tokens": 5}
+    elif not prompts:
+        expected |= {"answer_tokens": 5, "reasoning_tokens": 2}
+    assert {name: row.get(name) for name in expected} == expected
+
+
 def test_conversations_tell_teacher_verdict_and_perplexity(relations, con, tmp_path):
     (row,) = released("am_multi_teacher", relations, con, tmp_path, [("smollm2-reports", "s1", "p1", "response")])
     human, assistant = row["conversations"]
