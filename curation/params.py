@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from curation.errors import ParamsError
 from curation.thresholds import check_thresholds
+from curation.training_params import Base, Evaluate, Preference, Rl, Sft
 
 Category = Literal["math", "code", "science", "instruction", "multi_turn", "chat"]
 CATEGORIES: tuple[Category, ...] = ("math", "code", "science", "instruction", "multi_turn", "chat")
@@ -74,7 +75,7 @@ class Source:
     """hub: branch, tag or commit."""
     config: str | None = None
     split: str = "train"
-    generator: Literal["reasoning_gym", "champ", "arithmetic"] | None = None
+    generator: Literal["reasoning_gym", "champ", "arithmetic", "sums"] | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     """generator: its keyword arguments."""
     columns: Columns = Field(default_factory=Columns)
@@ -399,6 +400,13 @@ class Params:
     validate: Validate
     release: Release
     publish: Publish
+    # What train/ reads; a project that only curates leaves it out.
+    base: Base | None = None
+    sft: Sft | None = None
+    anneal: Sft | None = None
+    preference: Preference | None = None
+    rl: Rl | None = None
+    evaluate: Evaluate | None = None
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
@@ -438,7 +446,8 @@ class _UniqueKeys(yaml.SafeLoader):
     """YAML that refuses a key given twice instead of taking the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        # What `<<` merges may be named again: that is what it is for.
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.value != "<<"]
         for position, key in enumerate(keys):
             if key in keys[:position]:
                 line = node.value[position][0].start_mark

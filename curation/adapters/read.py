@@ -12,7 +12,7 @@ from curation.adapters.files import find_files, fixed_folder, read_file
 from curation.adapters.record import Record
 from curation.errors import DataError, ParamsError
 from curation.params import Source
-from curation.sources import arithmetic, champ, reasoning_gym
+from curation.sources import arithmetic, champ, reasoning_gym, sums
 
 _NEEDED = {"file": "path", "hub": "repo", "generator": "generator"}
 
@@ -121,6 +121,7 @@ def _generate(source: Source) -> Iterator[Record]:
         "arithmetic": arithmetic.records,
         "champ": champ.records,
         "reasoning_gym": reasoning_gym.records,
+        "sums": sums.records,
     }
     maker = makers[source.generator]
     try:
