@@ -17,17 +17,19 @@ from typing import Any
 
 import duckdb
 
-from curation import macros, places
+from curation import macros, pass_rate_history, places
 from curation.errors import DataError
 from curation.progress import say
 from curation.stage import DATA, disk_errors_told
 from curation.tables import identifier, quote
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
+from schemas.evaluations import EVALUATIONS
 from schemas.grades import GRADES
 from schemas.prompts import PROMPTS
 from schemas.reference_checks import REFERENCE_CHECKS
 from schemas.responses import RESPONSES
+from schemas.rollouts import ROLLOUTS
 from schemas.scores import SCORES
 from schemas.selections import SELECTIONS
 from schemas.table import Table
@@ -62,6 +64,8 @@ def views(data: Path = DATA) -> tuple[View, ...]:
     selected = sorted((data / "select").glob("*/selections"))
     dropping = [*sorted(data.glob("[!.]*/drops")), *sorted((data / "select").glob("[!.]*/drops"))]
     records = _shards(data / "ingest" / "prompts")
+    rolled, rewarded = (_shards(data / "rl" / table.name) for table in (RESPONSES, VERDICTS))
+    answered, judged = (_shards(data / "evaluate" / table.name) for table in (RESPONSES, VERDICTS))
     return (
         View("records", "ingest", "All records as ingest read them.", records, _told(PROMPTS)),
         View("prompts", "annotate", kept, prompts, _told(PROMPTS)),
@@ -73,6 +77,12 @@ def views(data: Path = DATA) -> tuple[View, ...]:
         _view(data, "grade", GRADES),
         _view(data, "grade", REFERENCE_CHECKS),
         View("selections", "select", f"All datasets: {SELECTIONS.grain}.", _shards(*selected), _told(SELECTIONS)),
+        _view(data, "rl", ROLLOUTS),
+        View("rollout_responses", "rl", "What policies in training wrote.", rolled, _told(RESPONSES)),
+        View("rollout_verdicts", "rl", "Verdicts of what they wrote: the rewards.", rewarded, _told(VERDICTS)),
+        _view(data, "evaluate", EVALUATIONS),
+        View("evaluation_responses", "evaluate", "What evaluated models wrote.", answered, _told(RESPONSES)),
+        View("evaluation_verdicts", "evaluate", "Verdicts of what they wrote.", judged, _told(VERDICTS)),
         View("drops", "ingest", f"All stages and datasets: {DROPS.grain}.", _shards(*dropping), _told(DROPS)),
         *(view for root in _release_roots(data) if not _broken(root) for view in _release_views(root)),
     )
@@ -174,7 +184,10 @@ def build(wanted: tuple[View, ...]) -> Path:
     if not there:
         raise DataError(f"catalog: no tables in {DATA.absolute()} yet. Run from the project's root: dvc repro")
     target = places.catalog()
-    statements = [*macros.of_text(), macros.explain({view.name for view in there}, _stages_run())]
+    names = {view.name for view in there}
+    statements = [*macros.of_text(), macros.explain(names, _stages_run())]
+    if ROLLOUTS.name in names:
+        statements += pass_rate_history.statements()
     key = _key(there, statements)
     if _key_of(target) == key:
         return target

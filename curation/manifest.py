@@ -65,7 +65,8 @@ def file_entry(root: Path, path: Path) -> dict[str, Any]:
 def _params_behind(params: Params, dataset: str) -> dict[str, Any]:
     """The params that decide a dataset's rows, as plain values."""
     values = params_module.dump(params)
-    apart = ("resources", "datasets", "validate", "release", "publish")
+    apart = ["resources", "datasets", "validate", "release", "publish"]
+    apart += ["base", "sft", "anneal", "preference", "rl", "evaluate"]  # what is done with the rows later
     kept = {name: block for name, block in values.items() if name not in apart}
     return {**kept, "dataset": values["datasets"][dataset]}
 

@@ -15,10 +15,12 @@ from schemas.am_preference import AM_PREFERENCE
 from schemas.am_rl import AM_RL
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS
+from schemas.evaluations import EVALUATIONS
 from schemas.grades import GRADES
 from schemas.prompts import PROMPTS
 from schemas.reference_checks import REFERENCE_CHECKS
 from schemas.responses import RESPONSES
+from schemas.rollouts import ROLLOUTS
 from schemas.scores import SCORES
 from schemas.selections import SELECTIONS
 from schemas.table import Table
@@ -34,6 +36,8 @@ TABLES = (
     GRADES,
     REFERENCE_CHECKS,
     SELECTIONS,
+    ROLLOUTS,
+    EVALUATIONS,
     DROPS,
     AM_1_4M,
     am_40m(("<name>",)),
@@ -44,7 +48,14 @@ TABLES = (
     AM_ANSWERS,
 )
 # Views of the catalog that hold the rows of another table's contract.
-SAME_AS = {"records": "prompts", "ready_responses": "responses"}
+SAME_AS = {
+    "records": "prompts",
+    "ready_responses": "responses",
+    "rollout_responses": "responses",
+    "rollout_verdicts": "verdicts",
+    "evaluation_responses": "responses",
+    "evaluation_verdicts": "verdicts",
+}
 HEADER = ("column", "type", "null", "meaning")
 PAGE = Path(__file__).parent / "templates" / "schemas.md"
 

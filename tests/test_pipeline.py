@@ -15,14 +15,14 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-DATASETS = ("am-1-4m", "am-40m", "am-difficulty-rl")
+DATASETS = ("am-1-4m", "am-40m", "am-difficulty-rl", "sums")
 STAGES = list(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
 
 
 def make_project(folder: Path, home: Path) -> Path:
     """A project of the tiny profile, with a memo of its own and the models of another run if there are any."""
     folder.mkdir()
-    for name in ("curation", "schemas", "data/sources", "data/benchmarks"):
+    for name in ("curation", "schemas", "train", "data/sources", "data/benchmarks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     write_params_and_pipeline(folder)
     run(folder, "dvc", "init", "--no-scm", "--quiet")
@@ -40,6 +40,7 @@ def write_params_and_pipeline(folder: Path) -> None:
     others = tuple(f"data/select/{name}/" for name in params["datasets"] if name not in DATASETS)
     params["datasets"] = {name: params["datasets"][name] for name in DATASETS}
     params["publish"]["datasets"] = {DATASETS[0]: "1.0.0"}
+    params["preference"] = None  # its dataset is not among them
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
     pipeline["metrics"] = [path for path in pipeline["metrics"] if not path.startswith(others)]
