@@ -14,10 +14,11 @@ from train.sft import fine_tune
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Fine-tune the model of sft on a second release. Example: python -m train.anneal."""
-    return run_training("anneal", _run)
+    return run_training("anneal", _run, unit="sample")
 
 
 def _run(run: Run) -> None:
+    assert run.params.anneal is not None
     fine_tune(run, run.params.anneal)
 
 

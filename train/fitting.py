@@ -115,13 +115,6 @@ def callbacks(stage: str, *, shown: str = "loss") -> list[Any]:
     return [Told()]
 
 
-def skip(run: Run, *, unit: str) -> None:
-    """What a stage writes whose block is null: that there is nothing."""
-    say(f"{run.stage}: its block in params is null; nothing is trained")
-    run.write_json("metrics.json", {})
-    run.account(unit=unit, rows_in=0, rows_kept=0)
-
-
 def fit_model(trainer: Any, folder: Path, *, over: Callable[[Any], bool] = lambda _: False) -> None:
     """Train, from the last whole checkpoint where there is one; from one that is the end already, train nothing.
 

@@ -19,14 +19,26 @@ from curation.stage import Run, run_stage
 from train.fitting import is_first, process_rank
 
 
-def run_training(stage: str, body: Callable[[Run], None]) -> int:
+def run_training(stage: str, body: Callable[[Run], None], *, unit: str) -> int:
     """Run a training stage's body in this process; returns the exit code.
 
+    A stage whose block in params is null trains nothing, and writes that.
+
     Args:
-        stage: Name of the stage.
+        stage: Name of the stage and of its block.
         body: What trains and writes, the same in every process.
+        unit: What the stage counts.
     """
-    return run_stage(stage, body) if is_first() else _follow(stage, body)
+
+    def train_or_skip(run: Run) -> None:
+        if getattr(run.params, stage) is not None:
+            body(run)
+            return
+        say(f"{stage}: its block in params is null; nothing is trained")
+        run.write_json("metrics.json", {})
+        run.account(unit=unit, rows_in=0, rows_kept=0)
+
+    return run_stage(stage, train_or_skip) if is_first() else _follow(stage, train_or_skip)
 
 
 def _follow(stage: str, body: Callable[[Run], None]) -> int:

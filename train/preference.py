@@ -30,14 +30,12 @@ LOG = ("step", "epoch", "loss", "learning_rate", "grad_norm", "rewards/accuracie
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train on pairs of responses. Example: python -m train.preference."""
-    return run_training("preference", _run)
+    return run_training("preference", _run, unit="pair")
 
 
 def _run(run: Run) -> None:
     block, params = run.params.preference, run.params
-    if block is None:
-        fitting.skip(run, unit="pair")
-        return
+    assert block is not None
     base, path = models.base_of(params), models.resolve(block.start, params)
     opened = open_release(block.dataset, block.config)
     tokenizer = models.load_tokenizer(path, base)

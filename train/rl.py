@@ -38,7 +38,7 @@ from train.releases import Opened, open_release, prompts
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Improve a model on prompts that it solves sometimes. Example: python -m train.rl."""
-    return run_training("rl", _run)
+    return run_training("rl", _run, unit="prompt")
 
 
 def _run(run: Run) -> None:
@@ -93,12 +93,11 @@ def check(params: Params) -> Rl:
     """The block rl, refused where a value cannot do what it is for.
 
     Raises:
-        ParamsError: The block is null, has no stage or a name twice; a batch is not whole groups; a window has nothing to
+        ParamsError: The block has no stage or a name twice; a batch is not whole groups; a window has nothing to
             go by.
     """
     block = params.rl
-    if block is None:
-        raise ParamsError("params: rl is null; give it a block, as profiles/embedded.yaml has.")
+    assert block is not None
     names = [stage.name for stage in block.stages]
     if not names or len(set(names)) < len(names) or "probe" in names:
         raise ParamsError("params: rl.stages wants at least one stage, each with a name of its own that is not probe.")

@@ -31,28 +31,26 @@ PROBED = "validation_pass_at_1"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Fine-tune the base model on a release. Example: python -m train.sft."""
-    return run_training("sft", _run)
+    return run_training("sft", _run, unit="sample")
 
 
 def _run(run: Run) -> None:
+    assert run.params.sft is not None
     fine_tune(run, run.params.sft)
 
 
-def fine_tune(run: Run, block: Sft | None) -> None:
+def fine_tune(run: Run, block: Sft) -> None:
     """Train on one block of params and write the stage's output; the stage anneal does the same.
 
     Args:
         run: The stage's run.
-        block: Its block; null trains nothing.
+        block: Its block.
 
     Raises:
         ParamsError: The block packs where attention would mix examples.
         DataError: The release, the model or its template do not do.
     """
     stage, params = run.stage, run.params
-    if block is None:
-        fitting.skip(run, unit="sample")
-        return
     _check_packing(stage, block)
     base, path = models.base_of(params), models.resolve(block.start, params)
     opened = open_release(block.dataset, block.config)

@@ -210,3 +210,11 @@ def test_what_cannot_work_is_refused_in_a_sentence(based, capsys, block, sentenc
     assert rl.main([]) == 1
     assert sentence in capsys.readouterr().err
     assert not (DATA / "rl").exists()
+
+
+def test_no_block_trains_nothing_and_says_so(based, capsys):
+    write_params(based, rl_params() | {"rl": None})
+    assert rl.main([]) == 0
+    assert "rl: its block in params is null; nothing is trained" in capsys.readouterr().err
+    assert json.loads((DATA / "rl/metrics.json").read_text()) == {}
+    assert json.loads((DATA / "rl/counts.json").read_text())["unit"] == "prompt"
