@@ -59,7 +59,7 @@ def code_digest() -> str:
 
 def latest(folder: Path) -> Path | None:
     """The last whole checkpoint of a run; half-written ones are deleted."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rsplit("-", 1)[1]))
+    found = sorted(folder.glob("checkpoint-*"), key=step_of)
     for path in reversed(found):
         if _whole(path):
             say(f"{folder.name}: going on from {path.name}")
@@ -69,10 +69,15 @@ def latest(folder: Path) -> Path | None:
     return None
 
 
+def step_of(checkpoint: Path | None) -> int:
+    """The update after which a checkpoint was saved; 0 where there is none."""
+    return int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
+
+
 def _whole(checkpoint: Path) -> bool:
     try:
         state = json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     weights = any(checkpoint.glob("*.safetensors")) or any(checkpoint.glob("pytorch_model*"))
-    return weights and int(state["global_step"]) == int(checkpoint.name.rsplit("-", 1)[1])
+    return weights and int(state["global_step"]) == step_of(checkpoint)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation.errors import DataError
 from curation.tables import BATCH_ROWS, Relation
@@ -57,6 +58,17 @@ class Examples:
     dropped: Mapping[str, int]
     """Samples left out, by reason."""
 
+    @property
+    def num_targets(self) -> int:
+        """Tokens that are targets, repeats included."""
+        return int(pc.sum(pc.not_equal(pc.list_flatten(self.rows["labels"]), IGNORED)).as_py())
+
+
+def chat(messages: Sequence[Mapping[str, str]], system: str | None) -> list[dict[str, str]]:
+    """The turns of a prompt as a template takes them, the system prompt of params first where there is one."""
+    first = [{"role": "system", "content": system}] if system else []
+    return [*first, *({"role": turn["role"], "content": turn["content"]} for turn in messages)]
+
 
 def tokens(
     messages: Sequence[Mapping[str, str]], response: str, tokenizer: Any, *, system: str | None = None
@@ -76,8 +88,7 @@ def tokens(
     if not messages or messages[-1]["role"] != "user":
         came = messages[-1]["role"] if messages else "no turn"
         raise DataError(f"an example needs an assistant's answer to a user's turn; the prompt ends with {came}.")
-    turns = [{"role": turn["role"], "content": turn["content"]} for turn in messages]
-    turns = ([{"role": "system", "content": system}] if system else []) + turns
+    turns = chat(messages, system)
     asked = _ids(tokenizer, _text(tokenizer, turns, add_generation_prompt=True))
     text = _text(tokenizer, [*turns, {"role": "assistant", "content": response}], add_generation_prompt=False)
     whole = _ids(tokenizer, text)

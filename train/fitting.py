@@ -5,6 +5,7 @@ arguments: batches, a cosine to zero after a warm-up, precision, checkpoints, an
 the same weights.
 """
 
+import dataclasses
 import json
 import os
 import shutil
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from curation.errors import ParamsError
+from curation.params import Params
 from curation.progress import say
 from curation.stage import Run
 from curation.training_params import Fit
-from train import checkpoints, models
+from train import models
+from train.model_card import card
+from train.releases import Opened
 
 LOGGED = ("step", "epoch", "loss", "learning_rate", "grad_norm", "mean_token_accuracy")
 """Columns of log.csv that every stage has."""
@@ -115,18 +119,17 @@ def callbacks(stage: str, *, shown: str = "loss") -> list[Any]:
     return [Told()]
 
 
-def fit_model(trainer: Any, folder: Path, *, over: Callable[[Any], bool] = lambda _: False) -> None:
+def fit_model(trainer: Any, last: Path | None, *, over: Callable[[Any], bool] = lambda _: False) -> None:
     """Train, from the last whole checkpoint where there is one; from one that is the end already, train nothing.
 
     Args:
         trainer: TRL's.
-        folder: Of its checkpoints.
+        last: Its last whole checkpoint.
         over: Whether a trainer's state is where training was stopped before its last step.
     """
     from transformers import PrinterCallback, TrainerState
 
     trainer.remove_callback(PrinterCallback)
-    last = checkpoints.latest(folder)
     state = TrainerState.load_from_json(str(last / "trainer_state.json")) if last else None
     if last and state and (state.global_step >= state.max_steps or over(state)):
         trainer._load_from_checkpoint(str(last))  # noqa: SLF001 - train() would make one update more
@@ -135,15 +138,20 @@ def fit_model(trainer: Any, folder: Path, *, over: Callable[[Any], bool] = lambd
         trainer.train(resume_from_checkpoint=str(last) if last else None)
 
 
+def identity(block: Any, params: Params, opened: Sequence[Opened], start: str) -> dict[str, Any]:
+    """What decides every training run, for `train.checkpoints.open_folder`; a stage adds what else decides its own."""
+    return {
+        "params": dataclasses.asdict(block),
+        "seed": params.seed,
+        "releases": [[one.release_id, one.config] for one in opened],
+        "start": start,
+        "processes": num_processes(),
+    }
+
+
 def log_rows(trainer: Any, columns: Sequence[str] = LOGGED) -> list[dict[str, Any]]:
     """One row per update, of a run from its first, resumed or not."""
     return [{name: entry.get(name) for name in columns} for entry in trainer.state.log_history if "loss" in entry]
-
-
-def write_log(run: Run, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = LOGGED) -> None:
-    """log.csv, for DVC's plots."""
-    rounded = [[plain(row.get(name)) for name in columns] for row in rows]
-    run.write_csv("log.csv", columns, rounded)
 
 
 def save_model(trainer: Any, tokenizer: Any, folder: Path) -> None:
@@ -178,11 +186,24 @@ def _gathered(trainer: Any) -> dict[str, Any] | None:
     return {name: weight.to(dtype) for name, weight in (found or {}).items()}
 
 
-def copy_model(saved: Path, folder: Path, card: str) -> None:
+def write_output(
+    run: Run, trainer: Any, figures: Mapping[str, Any], columns: Sequence[str] = LOGGED, *, opened: Opened, start: str
+) -> None:
+    """Write what a run of one trainer leaves: metrics.json, log.csv, the model with its card."""
+    run.write_json("metrics.json", figures)
+    rows = [[plain(row[name]) for name in columns] for row in log_rows(trainer, columns)]
+    run.write_csv("log.csv", columns, rows)
+    folder = run.part / models.MODEL
+    save_model(trainer, trainer.processing_class, folder)
+    told_by_card = card(run.stage, run.params, opened=opened, start=start, figures=figures)
+    (folder / "README.md").write_text(told_by_card, encoding="utf-8")
+
+
+def copy_model(saved: Path, folder: Path, text: str) -> None:
     """Copy a saved model into a stage's output and put its card beside it; the first process alone does."""
     if is_first():
         shutil.copytree(saved, folder)
-        (folder / "README.md").write_text(card, encoding="utf-8")
+        (folder / "README.md").write_text(text, encoding="utf-8")
 
 
 def plain(value: Any) -> Any:

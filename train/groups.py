@@ -110,7 +110,7 @@ class Groups:
         self, sampled: Sampled, advantages: Sequence[float | None], *, step: int, index: dict[str, int], first: int = 0
     ) -> list[dict[str, Any]]:
         """Rows of `train.rollouts.SHARD`; `index` counts the completions of each prompt in this step, from `first`."""
-        rows = []
+        rows, update = [], rollouts.Update(self.run, self.stage_name, self.stage_index, step)
         for place, prompt in enumerate(sampled.inputs):
             ids, number = sampled.generated[1][place], index.get(prompt["prompt_id"], first)
             index[prompt["prompt_id"]] = number + 1
@@ -118,10 +118,7 @@ class Groups:
                 rollouts.row(
                     prompt,
                     sampled.judged[place],
-                    run=self.run,
-                    stage_name=self.stage_name,
-                    stage_index=self.stage_index,
-                    step=step,
+                    update,
                     sample_index=number,
                     num_tokens=len(ids),
                     truncated=sampled.cut[place],

@@ -15,6 +15,7 @@ from typing import Any
 
 from curation.training_params import Plateau, RlStage
 from train import checkpoints, curriculum, fitting, models, rollouts
+from train.examples import chat
 from train.groups import ASKED_FLAT, ASKED_REWARD, REPLACED, Groups, make_trainer
 from train.probing import Policy
 
@@ -62,10 +63,10 @@ def train_stage(
         return json.loads(done.read_text(encoding="utf-8")), final
     folder.mkdir(exist_ok=True)
     last = checkpoints.latest(folder)
-    rollouts.drop_after(policy.folder, index, _step(last))
+    rollouts.drop_after(policy.folder, index, checkpoints.step_of(last))
     fitting.told(f"rl: the stage {stage.name} draws from {len(rows):,} prompts")
     trainer = _trainer(policy, stage, index=index, rows=rows, path=path, folder=folder)
-    _train(trainer, stage, last)
+    fitting.fit_model(trainer, last, over=lambda state: _is_over(state, stage.plateau))
     outcome = _outcome(stage, trainer.state, len(rows))
     fitting.save_model(trainer, trainer.processing_class, final)
     if fitting.is_first():
@@ -76,31 +77,13 @@ def train_stage(
     return outcome, final
 
 
-def _step(checkpoint: Path | None) -> int:
-    return int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
-
-
-def _train(trainer: Any, stage: RlStage, last: Path | None) -> None:
-    from transformers import PrinterCallback, TrainerState
-
-    trainer.remove_callback(PrinterCallback)
-    if last:
-        state = TrainerState.load_from_json(str(last / "trainer_state.json"))
-        if state.global_step >= stage.max_steps or _is_over(state, stage.plateau):
-            trainer._load_from_checkpoint(str(last))  # noqa: SLF001 - train() would make one update more
-            trainer.state = state
-            return
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
-
-
 def _trainer(policy: Policy, stage: RlStage, *, index: int, rows: Rows, path: Path | str, folder: Path) -> Any:
     from datasets import Dataset
     from trl import GRPOConfig
 
     block, params = policy.block, policy.params
     base, generation = models.base_of(params), block.generation
-    first = [{"role": "system", "content": block.system}] if block.system else []
-    prompts = [{**row, "prompt": [*first, *row["messages"]]} for row in rows]
+    prompts = [{**row, "prompt": chat(row["messages"], block.system)} for row in rows]
     values = fitting.arguments(block.fit, folder=folder, seed=params.seed + index, where="rl.fit")
     values |= {"learning_rate": stage.learning_rate, "lr_scheduler_type": "constant_with_warmup"}
     order = order_of(len(prompts), stage.max_steps * (block.fit.batch // block.samples), values["seed"])

@@ -10,7 +10,6 @@ a policy that equals its reference has no loss but log 2.
 Reference: R6 (arXiv 2505.02142) 7.3 pairs, 7.4 losses, 7.5 values.
 """
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +20,8 @@ from curation.stage import Run
 from curation.training_params import Preference
 from train import checkpoints, fitting, models
 from train.launch import run_training
-from train.model_card import card
 from train.pairs import Pairs, build
-from train.releases import Opened, open_release, pairs
+from train.releases import open_release, pairs
 
 LOG = ("step", "epoch", "loss", "learning_rate", "grad_norm", "rewards/accuracies", "rewards/margins")
 
@@ -41,13 +39,13 @@ def _run(run: Run) -> None:
     tokenizer = models.load_tokenizer(path, base)
     built = build(pairs(opened, "train", run.con), tokenizer, system=block.system, max_tokens=block.max_tokens)
     start = models.identity(block.start, params)
-    folder = checkpoints.open_folder("preference", _identity(block, params, opened, start))
+    folder = checkpoints.open_folder("preference", fitting.identity(block, params, [opened], start))
     model = models.load_model(path, base, block.fit)
     reference = None if block.fit.lora else models.load_model(path, base, block.fit)
     trainer = make_trainer(
         block, params, built=built, model=model, reference=reference, tokenizer=tokenizer, folder=folder
     )
-    fitting.fit_model(trainer, folder)
+    fitting.fit_model(trainer, checkpoints.latest(folder))
     rows = fitting.log_rows(trainer, LOG)
     figures = {
         "steps": trainer.state.global_step,
@@ -56,11 +54,7 @@ def _run(run: Run) -> None:
         "loss_last": round(float(rows[-1]["loss"]), 6),
         "accuracy_last": round(float(rows[-1]["rewards/accuracies"]), 6),
     }
-    run.write_json("metrics.json", figures)
-    fitting.write_log(run, rows, LOG)
-    fitting.save_model(trainer, tokenizer, run.part / models.MODEL)
-    told = card("preference", params, opened=opened, start=start, figures=figures)
-    (run.part / models.MODEL / "README.md").write_text(told, encoding="utf-8")
+    fitting.write_output(run, trainer, figures, LOG, opened=opened, start=start)
     num_dropped = sum(built.dropped.values())
     run.account(unit="pair", rows_in=built.num_pairs, rows_kept=built.num_pairs - num_dropped, dropped=built.dropped)
 
@@ -105,16 +99,6 @@ def make_trainer(
         peft_config=models.lora_config(block.fit.lora),
         callbacks=fitting.callbacks("preference"),
     )
-
-
-def _identity(block: Preference, params: Params, opened: Opened, start: str) -> dict[str, Any]:
-    return {
-        "params": dataclasses.asdict(block),
-        "seed": params.seed,
-        "release": [opened.release_id, opened.config],
-        "start": start,
-        "processes": fitting.num_processes(),
-    }
 
 
 if __name__ == "__main__":

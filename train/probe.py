@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from curation.params import Category, Verify
-from curation.text import split_response
-from curation.verifiers.dispatch import verify_tasks
-from curation.verifiers.verdict import Task
+from curation.params import Params
+from train.examples import chat
+from train.rewards import judge
 
 
 @dataclass(frozen=True)
@@ -21,9 +20,8 @@ class Probe:
     """Rows of `train.releases.prompts`."""
     system: str | None
     max_new_tokens: int
-    verify: Verify
-    thresholds: Mapping[Category, float]
-    processes: int
+    params: Params
+    """Reads what `train.rewards.judge` does."""
 
 
 def accuracy(model: Any, tokenizer: Any, probe: Probe, *, batch: int = 128) -> float:
@@ -41,35 +39,16 @@ def accuracy(model: Any, tokenizer: Any, probe: Probe, *, batch: int = 128) -> f
     for start in range(0, len(probe.tasks), batch):
         texts += _write(model, tokenizer, probe, probe.tasks[start : start + batch])
     model.train(was_training)
-    passed = [outcome for outcome in outcomes(texts, probe) if outcome is not None]
+    judged = judge(probe.tasks, texts, probe.params, reward="passed")
+    passed = [one.passed for one in judged if one.passed is not None]
     return sum(passed) / len(passed) if passed else 0.0
-
-
-def outcomes(texts: Sequence[str], probe: Probe) -> list[bool | None]:
-    """Whether each text, one per prompt, passes; None where nothing verifies it."""
-    found: list[bool | None] = [None] * len(texts)
-    categories: list[Category] = sorted({row["category"] for row in probe.tasks})
-    for category in categories:
-        places = [place for place, row in enumerate(probe.tasks) if row["category"] == category]
-        tasks = [_task(probe.tasks[place], texts[place]) for place in places]
-        verdicts = verify_tasks(category, tasks, probe.verify, processes=probe.processes)
-        for place, verdict in zip(places, verdicts, strict=True):
-            found[place] = None if verdict.score is None else verdict.score > probe.thresholds[category]
-    return found
-
-
-def _task(row: Mapping[str, Any], text: str) -> Task:
-    turns = tuple((turn["role"], turn["content"]) for turn in row["messages"])
-    answer = split_response(text, "think_answer").answer
-    return Task(turns, answer, row["reference"], row["tests"], row["constraints"])
 
 
 def _write(model: Any, tokenizer: Any, probe: Probe, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Greedy answers to a batch of prompts, padded on the left."""
     import torch
 
-    first = [{"role": "system", "content": probe.system}] if probe.system else []
-    chats = [[*first, *(dict(turn) for turn in row["messages"])] for row in rows]
+    chats = [chat(row["messages"], probe.system) for row in rows]
     tokenizer.padding_side = "left"
     inputs = tokenizer.apply_chat_template(
         chats, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True

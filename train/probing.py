@@ -17,6 +17,7 @@ from curation.progress import say
 from curation.training_params import Rl
 from train import fitting, models, rollouts
 from train.curriculum import Drawn
+from train.examples import chat
 from train.rewards import judge
 
 CHUNK = 1024
@@ -80,10 +81,7 @@ def _probe(policy: Policy, path: Path | str, scopes: Sequence[Drawn]) -> None:
             rollouts.row(
                 row,
                 judged[place],
-                run=policy.run,
-                stage_name=NAME,
-                stage_index=0,
-                step=0,
+                rollouts.Update(policy.run, NAME, stage_index=0, step=0),
                 sample_index=index,
                 num_tokens=completions[place].num_tokens,
                 truncated=completions[place].finish_reason == "length",
@@ -96,9 +94,7 @@ def _probe(policy: Policy, path: Path | str, scopes: Sequence[Drawn]) -> None:
 
 
 def _requests(policy: Policy, asked: Sequence[tuple[dict[str, Any], int]], max_tokens: int) -> Iterator[Request]:
-    system = policy.block.system
     for row, index in asked:
-        turns = [(turn["role"], turn["content"]) for turn in row["messages"]]
-        messages = ([("system", system)] if system else []) + turns
+        messages = ((turn["role"], turn["content"]) for turn in chat(row["messages"], policy.block.system))
         digest = hashing.digest(str(policy.params.seed), NAME, row["prompt_id"], str(index))
         yield Request(tuple(messages), int(digest[:15], 16), max_tokens)

@@ -45,7 +45,13 @@ def _run(run: Run) -> None:
     block, params = check(run.params), run.params
     configs = {stage.config: open_release(block.dataset, stage.config) for stage in block.stages}
     start, path = models.identity(block.start, params), models.resolve(block.start, params)
-    folder = checkpoints.open_folder("rl", _identity(block, params, list(configs.values()), start))
+    decides = {
+        "base": dataclasses.asdict(models.base_of(params)),
+        "verify": dataclasses.asdict(params.verify),
+        "thresholds": dict(params.grade.thresholds),
+    }
+    known = fitting.identity(block, params, list(configs.values()), start)
+    folder = checkpoints.open_folder("rl", known | decides)
     policy = Policy(block, params, folder, folder.name)
     asked = {name: prompts(opened, "train", run.con) for name, opened in configs.items()}
     scopes = [curriculum.in_scope(asked[stage.config], stage, seed=params.seed, con=run.con) for stage in block.stages]
@@ -123,19 +129,6 @@ def _check_generation(generation: Generation) -> None:
         )
     if generation.engine != "transformers":
         require("vllm", install="pip install -e '.[gpu]'", wanted_by=f"rl.generation.engine {generation.engine}")
-
-
-def _identity(block: Rl, params: Params, opened: Sequence[Opened], start: str) -> dict[str, Any]:
-    return {
-        "params": dataclasses.asdict(block),
-        "base": dataclasses.asdict(models.base_of(params)),
-        "verify": dataclasses.asdict(params.verify),
-        "thresholds": dict(params.grade.thresholds),
-        "seed": params.seed,
-        "releases": [[one.release_id, one.config] for one in opened],
-        "start": start,
-        "processes": fitting.num_processes(),
-    }
 
 
 def _write(

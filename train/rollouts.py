@@ -9,6 +9,7 @@ Example row of rollouts: {"sample_id": "1f0c...", "prompt_id": "9ab2...", "categ
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,20 @@ SHARD = pa.schema(
 """Columns of a shard: those of the three tables, each once."""
 
 
+@dataclass(frozen=True)
+class Update:
+    """When rollouts were written."""
+
+    run: str
+    """Digest of the run, which a sample's id covers."""
+    stage_name: str
+    """Of params, or probe."""
+    stage_index: int
+    """0 for the probe."""
+    step: int
+    """From 1; 0 in the probe."""
+
+
 def shard_path(folder: Path, stage_index: int, step: int, process: int = 0) -> Path:
     """Where the rollouts of one update stand, those of each process apart."""
     return folder / "rollouts" / f"{stage_index:02d}-{step:06d}-{process:04d}.parquet"
@@ -48,11 +63,8 @@ def shard_path(folder: Path, stage_index: int, step: int, process: int = 0) -> P
 def row(
     prompt: Mapping[str, Any],
     judged: Judged,
+    update: Update,
     *,
-    run: str,
-    stage_name: str,
-    stage_index: int,
-    step: int,
     sample_index: int,
     num_tokens: int,
     truncated: bool,
@@ -63,30 +75,27 @@ def row(
     Args:
         prompt: Row of `train.releases.prompts`.
         judged: What was found of the completion.
-        run: Digest of the run, which the sample's id covers.
-        stage_name: Of params, or probe.
-        stage_index: 0 for the probe.
-        step: Update, from 1; 0 in the probe.
+        update: When it was written.
         sample_index: Within the prompt's completions of this step.
         num_tokens: Written, the end of the turn among them.
         truncated: Whether no end came.
         advantage: None where the group was replaced.
     """
-    verdict = judged.verdict
+    verdict, digest = judged.verdict, hashing.digest(update.run, update.stage_name, str(update.step))
     return {
-        "sample_id": hashing.sample_id(prompt["prompt_id"], hashing.digest(run, stage_name, str(step)), sample_index),
+        "sample_id": hashing.sample_id(prompt["prompt_id"], digest, sample_index),
         "prompt_id": prompt["prompt_id"],
         "category": prompt["category"],
-        "stage_name": stage_name,
-        "stage_index": stage_index,
-        "step": step,
+        "stage_name": update.stage_name,
+        "stage_index": update.stage_index,
+        "step": update.step,
         "sample_index": sample_index,
         "reward": judged.reward,
         "passed": judged.passed,
         "truncated": truncated,
         "advantage": advantage,
         "record_id": None,
-        "teacher": f"{TEACHER}-{stage_name}",
+        "teacher": f"{TEACHER}-{update.stage_name}",
         "reasoning": judged.parts.reasoning,
         "answer": judged.parts.answer,
         "well_formed": judged.parts.well_formed,

@@ -22,7 +22,6 @@ from curation.stage import Run
 from curation.training_params import Sft, StopAt
 from train import checkpoints, examples, fitting, models, probe
 from train.launch import run_training
-from train.model_card import card
 from train.releases import Opened, open_release, prompts, samples
 
 PROBED = "validation_pass_at_1"
@@ -63,13 +62,14 @@ def fine_tune(run: Run, block: Sft) -> None:
         upsample=block.upsample,
     )
     start = models.identity(block.start, params)
-    folder = checkpoints.open_folder(stage, _identity(block, params, opened, start))
+    decides = {"verify": dataclasses.asdict(params.verify) if block.stop_at else None}
+    folder = checkpoints.open_folder(stage, fitting.identity(block, params, [opened], start) | decides)
     model = models.load_model(path, base, block.fit)
     trainer = make_trainer(stage, block, params, built=built, model=model, tokenizer=tokenizer, folder=folder)
     watch = _Watch(run, block, opened, tokenizer) if block.stop_at else None
     if watch:
         trainer.add_callback(watch.callback())
-    fitting.fit_model(trainer, folder, over=watch.is_over if watch else lambda _: False)
+    fitting.fit_model(trainer, checkpoints.latest(folder), over=watch.is_over if watch else lambda _: False)
     _write(run, built, trainer, opened=opened, start=start, watch=watch)
 
 
@@ -119,19 +119,6 @@ def _check_packing(stage: str, block: Sft) -> None:
         )
 
 
-def _identity(block: Sft, params: Params, opened: Opened, start: str) -> dict[str, Any]:
-    """All that decides a run."""
-    processes = fitting.num_processes()
-    return {
-        "params": dataclasses.asdict(block),
-        "verify": dataclasses.asdict(params.verify) if block.stop_at else None,
-        "seed": params.seed,
-        "release": [opened.release_id, opened.config],
-        "start": start,
-        "processes": processes,
-    }
-
-
 class _Watch:
     """Asks the validation split every so often, and ends training when enough is right."""
 
@@ -144,9 +131,7 @@ class _Watch:
             tasks=rows,
             system=block.system,
             max_new_tokens=block.max_tokens,
-            verify=run.params.verify,
-            thresholds=run.params.grade.thresholds,
-            processes=run.params.resources.processes,
+            params=run.params,
         )
 
     def is_over(self, state: Any) -> bool:
@@ -182,25 +167,19 @@ class _Watch:
 def _write(
     run: Run, built: examples.Examples, trainer: Any, *, opened: Opened, start: str, watch: _Watch | None
 ) -> None:
-    rows = fitting.log_rows(trainer)
-    losses = [float(row["loss"]) for row in rows]
-    tail = losses[-min(len(losses), 10) :]
-    targets = sum(label != examples.IGNORED for labels in built.rows["labels"].to_pylist() for label in labels)
+    losses = [float(row["loss"]) for row in fitting.log_rows(trainer)]
+    tail = losses[-10:]
     figures: dict[str, Any] = {
         "steps": trainer.state.global_step,
         "examples": built.rows.num_rows,
         "repeats": built.num_repeats,
-        "target_tokens": targets,
+        "target_tokens": built.num_targets,
         "loss_first": round(losses[0], 6),
         "loss_last_10": round(sum(tail) / len(tail), 6),
     }
     if watch and (reached := watch.reached(trainer.state)) is not None:
         figures[PROBED] = round(reached, 6)
-    run.write_json("metrics.json", figures)
-    fitting.write_log(run, rows)
-    told = card(run.stage, run.params, opened=opened, start=start, figures=figures)
-    fitting.save_model(trainer, trainer.processing_class, run.part / models.MODEL)
-    (run.part / models.MODEL / "README.md").write_text(told, encoding="utf-8")
+    fitting.write_output(run, trainer, figures, opened=opened, start=start)
     num_dropped = sum(built.dropped.values())
     run.account(
         unit="sample", rows_in=built.num_samples, rows_kept=built.num_samples - num_dropped, dropped=built.dropped
