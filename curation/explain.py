@@ -276,14 +276,21 @@ def _answers(tables: _Tables, prompt_id: str) -> list[str]:
 
 
 def _dataset_lines(tables: _Tables, where: str, *wanted: str, only: Collection[str] = ()) -> list[str]:
-    """What each dataset decided, by sample, or of the whole prompt where one of the teachers `only` is in its scope."""
-    kept = [phrases.selection(one) for one in tables.rows("selections", where, *wanted)]
+    """What each dataset decided of a prompt, or of a sample by one of the teachers `only`.
+
+    A drop without a sample speaks of the prompt's candidates that have no row of their own.
+    """
+    selected = tables.rows("selections", where, *wanted)
     drops = tables.rows("drops", f"{where} AND dataset IS NOT NULL", *wanted)
-    drops = [one for one in drops if one["sample_id"] or not only or _in_scope(one["dataset"], only)]
-    dropped = [
-        f"{one['dataset']}: {one['sample_id'] or 'the prompt'} is out: {phrases.selected_against(one)}" for one in drops
-    ]
-    return phrases.listed(sorted(kept + dropped), str)
+    settled = {one["dataset"] for one in [*selected, *drops] if one["sample_id"]}
+    if only:
+        drops = [
+            one
+            for one in drops
+            if one["sample_id"] or (one["dataset"] not in settled and _in_scope(one["dataset"], only))
+        ]
+    dropped = [f"{one['dataset']}: {phrases.selected_against(one)}" for one in drops]
+    return phrases.listed(sorted([*map(phrases.selection, selected), *dropped]), str)
 
 
 def _in_scope(dataset: str, teachers: Collection[str]) -> bool:

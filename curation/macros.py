@@ -140,7 +140,20 @@ _FOUND = f"""
         UNION SELECT sample_id, prompt_id, NULL FROM all_drops
         WHERE sample_id IS NOT NULL AND prompt_id IN (FROM asked_prompts)
     ),
-    found_prompts AS (FROM asked_prompts UNION SELECT prompt_id FROM named_samples)
+    found_prompts AS (FROM asked_prompts UNION SELECT prompt_id FROM named_samples),
+    settled AS (
+        SELECT dataset, sample_id FROM all_selections WHERE sample_id IN (SELECT sample_id FROM named_samples)
+        UNION SELECT dataset, sample_id FROM all_drops WHERE sample_id IN (SELECT sample_id FROM named_samples)
+    ),
+    shared_drops AS (
+        SELECT all_drops.* FROM all_drops
+        WHERE sample_id IS NULL AND dataset IS NOT NULL AND prompt_id IN (FROM asked_prompts)
+        UNION
+        SELECT all_drops.* FROM all_drops
+        JOIN named_samples ON named_samples.prompt_id = all_drops.prompt_id
+        LEFT JOIN settled ON settled.dataset = all_drops.dataset AND settled.sample_id = named_samples.sample_id
+        WHERE all_drops.sample_id IS NULL AND all_drops.dataset IS NOT NULL AND settled.sample_id IS NULL
+    )
 """
 _ONE_TEACHER = (
     "(prompt_id IN (FROM asked_prompts) OR (prompt_id, teacher) IN (SELECT (prompt_id, teacher) FROM found_samples))"
@@ -162,7 +175,7 @@ _TOLD = f"""
     LEFT JOIN all_annotations ON all_annotations.prompt_id = found_records.prompt_id
     UNION ALL BY NAME
     SELECT DISTINCT stage, 'dropped' AS outcome, reason, figure, evidence_id, detail, record_id, prompt_id, sample_id, dataset
-    FROM all_drops
+    FROM (FROM all_drops WHERE sample_id IS NOT NULL OR dataset IS NULL UNION ALL FROM shared_drops)
     WHERE {_OF_SAMPLE} OR (dataset IS NOT NULL AND {_OF_PROMPT}) OR (contains(id, '/') AND evidence_id = id)
         OR (sample_id IS NULL AND dataset IS NULL AND ({_begins("record_id")} OR {_begins("prompt_id")})
             AND coalesce(record_id, '') NOT IN (SELECT record_id FROM found_records)

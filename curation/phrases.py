@@ -38,10 +38,11 @@ def drop(row: Row) -> str:
 
 
 def selected_against(row: Row) -> str:
-    """Why a dataset left a candidate out, and which one it took instead."""
-    several = f", all its {row['num_units']} candidates" if row["num_units"] > 1 else ""
+    """Whom a dataset left out, why, and which one it took instead."""
+    several = f"{row['num_units']} responses of the prompt are" if row["num_units"] > 1 else "the prompt is"
+    who = f"{row['sample_id']} is" if row["sample_id"] else several
     winner = f", lost to {row['evidence_id']}" if row["evidence_id"] else ""
-    return f"{drop(row)}{several}{winner}"
+    return f"{who} out: {drop(row)}{winner}"
 
 
 def verdict(row: Row) -> str:

@@ -6,8 +6,9 @@ config kept and left out, and the dataset's statistics: statistics.json, summary
 plot. The unit is the candidate: a response whose teacher fills one of the roles
 in `datasets.<name>.values.roles`, or a prompt that such teachers answered, as the dataset's layout has
 it; responses of other teachers are out of scope and no drops. The recipe, one SQL file, gives every
-candidate a row: kept, or a reason. Where all candidates of a prompt are dropped for one reason, the
-drop stands once, without sample_id. docs/recipes.md lists the reasons of the recipes here, and says
+candidate a row: kept, or a reason. Drops of samples stand once for each prompt as far as that is clear: the reason that
+leaves out most of its candidates has one row without sample_id, which speaks of all that have no row of their own here
+or among the selected. docs/recipes.md lists the reasons of the recipes here, and says
 how to write one.
 
 Example row: {"dataset": "am-1-4m", "config": "default", "sample_id": "1f0c...", "prompt_id":
@@ -16,7 +17,7 @@ Example row: {"dataset": "am-1-4m", "config": "default", "sample_id": "1f0c...",
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -31,7 +32,7 @@ from curation.progress import say
 from curation.recipe import read_recipe, run_recipe
 from curation.stage import DATA, Run, run_stage
 from curation.statistics import PLOTTED, Figures, plotted, reckon
-from curation.tables import Order, Relation
+from curation.tables import Order, Relation, count, quote
 from schemas.annotations import ANNOTATIONS
 from schemas.grades import GRADES
 from schemas.prompts import PROMPTS
@@ -49,7 +50,7 @@ class Selected:
     kept: Relation
     """Rows of `selections`."""
     dropped: Relation
-    """Columns of `drops` that apply; one row per candidate, or per prompt where its candidates share a reason."""
+    """Columns of `drops` that apply; a row for each candidate, or for those of a prompt that share its most frequent reason."""
     num_candidates: int
     num_dropped: Mapping[str, int]
     """Candidates dropped, by reason."""
@@ -84,7 +85,7 @@ def select(curated: Curated, params: Params, *, dataset: str, con: duckdb.DuckDB
     if not block.allow_empty and num_candidates == sum(num_dropped.values()):
         raise DataError(_empty_sentence(dataset, num_dropped))
     kept = _kept(curated.annotations, block, dataset)
-    return Selected(kept, _drops(con, unit), num_candidates, num_dropped, _configs(con))
+    return Selected(kept, _drops(con, unit, num_dropped), num_candidates, num_dropped, _configs(con))
 
 
 def create_draw(con: duckdb.DuckDBPyConnection, seed: int) -> None:
@@ -109,34 +110,47 @@ def _settle_fates(con: duckdb.DuckDBPyConnection, key: str) -> None:
         QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY reason IS NOT NULL, config) = 1
         """
     )
+    # An anti join with nothing still costs as much as one with something.
+    others = f"ANTI JOIN several USING ({key}) UNION ALL FROM settled" if count(con.table("several")) else ""
+    con.execute(f"CREATE OR REPLACE TEMP VIEW fates AS FROM chosen {others}")
+
+
+def _drops(con: duckdb.DuckDBPyConnection, unit: str, reasons: Collection[str]) -> Relation:
+    """Rows of `drops`: the reason that leaves out most candidates of a prompt stands once for all of these.
+
+    Makes the temporary table `common` of those reasons.
+    """
+    if unit == "prompt" or not reasons:
+        return con.sql("SELECT sample_id, prompt_id, reason, figure, evidence_id FROM fates WHERE reason IS NOT NULL")
+    # A count for each reason takes a third of the time of groups by prompt and reason.
+    counted = ", ".join(_COUNTED.format(reason=quote(reason)) for reason in sorted(reasons))
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP VIEW fates AS
-        FROM chosen ANTI JOIN several USING ({key}) UNION ALL FROM settled
+        CREATE OR REPLACE TEMP TABLE common AS
+        FROM (SELECT prompt_id, unnest(list_max([{counted}])) FROM fates GROUP BY prompt_id)
+        WHERE num_units > 1
         """
     )
-
-
-def _drops(con: duckdb.DuckDBPyConnection, unit: str) -> Relation:
-    """Rows of `drops`: a prompt whose candidates are all left out for one reason stands once."""
-    if unit == "prompt":
-        return con.sql("SELECT sample_id, prompt_id, reason, figure, evidence_id FROM fates WHERE reason IS NOT NULL")
     return con.sql(
         """
-        WITH whole AS (
-            SELECT prompt_id, min(reason) AS reason, max(figure) AS figure, min(evidence_id) AS evidence_id,
-                count(*) AS num_units
-            FROM fates
-            GROUP BY prompt_id
-            HAVING count(*) > 1 AND count(*) = count(reason) AND min(reason) = max(reason)
-        )
-        SELECT NULL AS sample_id, prompt_id, reason, figure, evidence_id, num_units FROM whole
+        SELECT NULL AS sample_id, prompt_id, reason, figure, evidence_id, num_units FROM common
         UNION ALL
         SELECT sample_id, prompt_id, reason, figure, evidence_id, 1
-        FROM fates ANTI JOIN whole USING (prompt_id)
+        FROM fates ANTI JOIN common USING (prompt_id, reason)
         WHERE reason IS NOT NULL
         """
     )
+
+
+# Structs compare from their first field on. Candidates that lost to several others keep rows of their own.
+_EVIDENCE = "coalesce(evidence_id, '')"
+_COUNTED = f"""{{{{
+    num_units: CASE WHEN min({_EVIDENCE}) FILTER (reason = {{reason}}) = max({_EVIDENCE}) FILTER (reason = {{reason}})
+        THEN count(*) FILTER (reason = {{reason}}) ELSE 0 END,
+    reason: {{reason}},
+    figure: max(figure) FILTER (reason = {{reason}}),
+    evidence_id: min(evidence_id) FILTER (reason = {{reason}})
+}}}}"""
 
 
 def _configs(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
@@ -216,12 +230,13 @@ def _run(run: Run) -> None:
     # Within a dataset these decide alone; with one config its name would only cost time.
     ids = ["prompt_id", "sample_id"]
     configs = ["config"] if len(result.configs.keys() - {"all"}) > 1 else []
-    run.write(SELECTIONS, result.kept, order=Order([*ids, *configs], likely=True))
+    of_samples = layout_of(run.params.datasets[run.dataset]).unit == "sample"
+    run.write(SELECTIONS, result.kept, order=Order([*ids, *configs], likely=of_samples))
     assert run.write_drops(result.dropped, order=Order(ids)) == result.num_dropped
     run.write_json("configs.json", result.configs)
     left_out = _left_out(result, run.con)
-    for made in ("settled", "several", "chosen"):
-        run.con.execute(f"DROP TABLE {made}")  # the statistics need the memory
+    for made in ("common", "settled", "several", "chosen"):
+        run.con.execute(f"DROP TABLE IF EXISTS {made}")  # the statistics need the memory
     _write_statistics(run, curated, run.dataset, left_out)
     for config, outcomes in result.configs.items():
         if "kept" not in outcomes and config != "all":

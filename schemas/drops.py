@@ -29,13 +29,14 @@ DROPS = Table(
         Column(
             "sample_id",
             pa.string(),
-            "Sample or request; null where it does not apply, and in select where the prompt's samples share the reason.",
+            "Sample or request; null where it does not apply, and in select where the row speaks of all the prompt's candidates "
+            "without a row of their own.",
             nullable=True,
         ),
         Column(
             "num_units",
             pa.int64(),
-            "Units that the row stands for: 1; in select the prompt's candidates, where they share the reason.",
+            "Units that the row stands for: 1; of a row of select without sample, the prompt's candidates that share its reason.",
         ),
         Column(
             "detail",

@@ -227,6 +227,22 @@ def tiny_project(written_project: Path, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
+def shared_drop(tiny_project: Path) -> Path:
+    """A dataset `mine` that took one response to the prompt `apples` and has one drop for its others."""
+    shared = {"dataset": "mine", "prompt_id": WON["prompt_id"], "evidence_id": RIGHT["sample_id"], "num_units": 2}
+    kept = {"config": "default", "sample_id": RIGHT["sample_id"], "prompt_id": WON["prompt_id"], "role": "response"}
+    folder = tiny_project / "data/select/mine"
+    with tables.connect(memory_gb=1, processes=1) as con:
+        rows = {
+            SELECTIONS: {**kept, "dataset": "mine", "split": "train"},
+            DROPS: _drop("select", "not_chosen", **shared),
+        }
+        for table, row in rows.items():
+            tables.write(tables.from_rows(con, [row], table), folder / table.name, table)
+    return folder
+
+
+@pytest.fixture
 def ids() -> Callable[[str, str], str]:
     """Ids of the tiny project: `ids("sample", "right")`."""
     return digest

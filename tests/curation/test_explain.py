@@ -122,3 +122,10 @@ def test_every_id_that_a_table_holds_can_be_explained(tiny_project, capsys):
     found = [one for one in capsys.readouterr().out.split()[1:] if one != '""']
     assert len(found) == 13
     assert all(one in explain(one) for one in found)
+
+
+def test_a_drop_of_several_responses_speaks_of_those_without_a_fate_of_their_own(shared_drop, ids):
+    told = f"mine: 2 responses of the prompt are out: not_chosen, lost to {ids('sample', 'right')}"
+    assert told in explain(ids("sample", "wrong"))
+    assert told in explain(ids("prompt", "apples"))
+    assert told not in explain(ids("sample", "right"))

@@ -129,3 +129,10 @@ def test_explain_is_there_before_the_later_stages_have_run(tiny_project, ids):
             "deduplicate",
             "decontaminate",
         ]
+
+
+def test_a_drop_of_several_responses_speaks_of_those_without_a_fate_of_their_own(shared_drop, ids):
+    with catalog.connect() as con:
+        wanted = [ids("sample", "wrong"), ids("prompt", "apples"), ids("sample", "right")]
+        found = [_rows(con, one, "dataset, reason, sample_id") for one in wanted]
+    assert [("mine", "not_chosen", None) in rows for rows in found] == [True, True, False]

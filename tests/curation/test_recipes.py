@@ -121,7 +121,7 @@ Fates = dict[tuple[str, str | None], tuple[str | None, str | None]]
 
 
 def fates(samples: Sequence[Sample], recipe: str, values: dict, con, layout: str = "am_40m") -> Fates:
-    """What a recipe makes of samples; a prompt dropped as a whole stands for its candidates."""
+    """What a recipe makes of samples; a drop without sample stands for the prompt's candidates without a row."""
     ask = Ask(roles=["small"], samples=1, keep_existing=False)
     block = Dataset(
         recipe=recipe, values=values, ask=ask, layout=layout, splits=SPLITS, split_by="prompt", allow_empty=True
@@ -137,10 +137,15 @@ def fates(samples: Sequence[Sample], recipe: str, values: dict, con, layout: str
     found: Fates = {}
     for row in result.kept.to_arrow_table().to_pylist():
         found[row["sample_id"] or row["prompt_id"], row["config"]] = (None, None)
-    for row in result.dropped.to_arrow_table().to_pylist():
-        by_prompt = layout in ("am_difficulty_rl", "am_rl")
-        whole = [s.id for s in in_scope(samples, values) if s.prompt_id == row["prompt_id"]]
-        for name in [row["prompt_id"]] if by_prompt else [row["sample_id"]] if row["sample_id"] else whole:
+    by_prompt = layout in ("am_difficulty_rl", "am_rl")
+    rows = result.dropped.to_arrow_table().to_pylist()
+    for row in sorted(rows, key=lambda row: row["sample_id"] is None):
+        names = [row["prompt_id"] if by_prompt else row["sample_id"]]
+        if names == [None]:
+            told = {name for name, _ in found}
+            names = [s.id for s in in_scope(samples, values) if s.prompt_id == row["prompt_id"] and s.id not in told]
+            assert len(names) == row["num_units"] > 1
+        for name in names:
             assert (name, None) not in found
             found[name, None] = (row["reason"], row["evidence_id"])
     return found

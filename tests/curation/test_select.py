@@ -133,7 +133,7 @@ def curated(samples, con) -> Curated:
 
 
 def selected(samples, params, con, block=None):
-    """Kept and dropped as rows by sample_id; a prompt dropped as a whole stands for its samples."""
+    """Kept and dropped as rows by sample_id; a drop without sample stands for the prompt's samples without a row."""
     params = replace(params, datasets={"mine": block or dataset()})
     result = select(curated(samples, con), params, dataset="mine", con=con)
     assert set(result.kept.columns) == set(SELECTIONS.column_names)
@@ -141,10 +141,10 @@ def selected(samples, params, con, block=None):
     assert len(kept) + sum(row["num_units"] for row in rows) == result.num_candidates
     dropped = {row["sample_id"]: row for row in rows if row["sample_id"]}
     for row in (row for row in rows if not row["sample_id"]):
-        whole = {s.id: row for s in samples if s.prompt_id == row["prompt_id"] and s.teacher in PREFERENCE}
-        assert len(whole) > 1
-        assert dropped.keys().isdisjoint(whole)
-        dropped |= whole
+        told = dropped.keys() | {one["sample_id"] for one in kept}
+        shared = {s.id for s in samples if s.prompt_id == row["prompt_id"] and s.teacher in PREFERENCE} - told
+        assert len(shared) == row["num_units"] > 1
+        dropped |= dict.fromkeys(shared, row)
     return [{row["sample_id"]: row for row in kept}, dropped]
 
 
