@@ -17,7 +17,7 @@ Example row: {"dataset": "am-1-4m", "config": "default", "sample_id": "1f0c...",
 
 import argparse
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -65,7 +65,7 @@ def select(curated: Curated, params: Params, *, dataset: str, con: duckdb.DuckDB
         curated: Tables of one connection.
         params: Reads `seed`, `roles`, `grade.thresholds` and the dataset's block.
         dataset: Name of the dataset in params.
-        con: The connection; gets the temporary tables `chosen`, `several` and `settled`, the view `fates` and the macros `passed` and `draw`.
+        con: The connection; gets the temporary tables `chosen`, `several`, `settled`, `common` and `held_out`, the view `fates` and the macros `passed` and `draw`.
 
     Raises:
         ParamsError: The recipe is missing or is no valid SQL, or its values don't fit it.
@@ -79,13 +79,20 @@ def select(curated: Curated, params: Params, *, dataset: str, con: duckdb.DuckDB
     candidates = candidates_of(curated, params, dataset=dataset, recipe=recipe.sql, con=con)
     num_candidates = run_recipe(recipe, block, candidates, dataset=dataset, unit=unit, con=con)
     _settle_fates(con, f"{unit}_id")
-    num_dropped = dict(
-        con.sql("SELECT reason, count(*) FROM fates WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL").fetchall()
-    )
+    reasons = con.sql(
+        "SELECT reason, count(*), count(evidence_id) FROM fates WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    num_dropped = {reason: rows for reason, rows, _ in reasons}
     if not block.allow_empty and num_candidates == sum(num_dropped.values()):
         raise DataError(_empty_sentence(dataset, num_dropped))
-    kept = _kept(curated.annotations, block, dataset)
-    return Selected(kept, _drops(con, unit, num_dropped), num_candidates, num_dropped, _configs(con))
+    kept = _kept(curated.annotations, block, dataset, con)
+    return Selected(
+        kept,
+        _drops(con, unit, {reason: bool(told) for reason, _, told in reasons}),
+        num_candidates,
+        num_dropped,
+        _configs(con),
+    )
 
 
 def create_draw(con: duckdb.DuckDBPyConnection, seed: int) -> None:
@@ -115,15 +122,15 @@ def _settle_fates(con: duckdb.DuckDBPyConnection, key: str) -> None:
     con.execute(f"CREATE OR REPLACE TEMP VIEW fates AS FROM chosen {others}")
 
 
-def _drops(con: duckdb.DuckDBPyConnection, unit: str, reasons: Collection[str]) -> Relation:
+def _drops(con: duckdb.DuckDBPyConnection, unit: str, reasons: Mapping[str, bool]) -> Relation:
     """Rows of `drops`: the reason that leaves out most candidates of a prompt stands once for all of these.
 
-    Makes the temporary table `common` of those reasons.
+    Makes the temporary table `common` of those reasons. `reasons` says of each whether it has evidence.
     """
     if unit == "prompt" or not reasons:
         return con.sql("SELECT sample_id, prompt_id, reason, figure, evidence_id FROM fates WHERE reason IS NOT NULL")
-    # A count for each reason takes a third of the time of groups by prompt and reason.
-    counted = ", ".join(_COUNTED.format(reason=quote(reason)) for reason in sorted(reasons))
+    # A count for each reason takes a third of the time of groups by prompt and reason. Structs compare from their first field on.
+    counted = ", ".join(_counted(reason, told) for reason, told in reasons.items())
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE common AS
@@ -142,15 +149,15 @@ def _drops(con: duckdb.DuckDBPyConnection, unit: str, reasons: Collection[str]) 
     )
 
 
-# Structs compare from their first field on. Candidates that lost to several others keep rows of their own.
-_EVIDENCE = "coalesce(evidence_id, '')"
-_COUNTED = f"""{{{{
-    num_units: CASE WHEN min({_EVIDENCE}) FILTER (reason = {{reason}}) = max({_EVIDENCE}) FILTER (reason = {{reason}})
-        THEN count(*) FILTER (reason = {{reason}}) ELSE 0 END,
-    reason: {{reason}},
-    figure: max(figure) FILTER (reason = {{reason}}),
-    evidence_id: min(evidence_id) FILTER (reason = {{reason}})
-}}}}"""
+def _counted(reason: str, has_evidence: bool) -> str:
+    """SQL of how many candidates a reason leaves out; none where they lost to several others, as each then has its own row."""
+    these = f"FILTER (reason = {quote(reason)})"
+    number, lost_to = f"count(*) {these}", "NULL::VARCHAR"
+    if has_evidence:
+        lost_to = f"min(coalesce(evidence_id, '')) {these}"
+        number = f"CASE WHEN {lost_to} = max(coalesce(evidence_id, '')) {these} THEN {number} ELSE 0 END"
+        lost_to = f"nullif({lost_to}, '')"
+    return f"{{num_units: {number}, reason: {quote(reason)}, figure: max(figure) {these}, evidence_id: {lost_to}}}"
 
 
 def _configs(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
@@ -166,22 +173,29 @@ def _configs(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
     return configs
 
 
-def _kept(annotations: Relation, block: Dataset, dataset: str) -> Relation:
-    """Rows of `selections`, each with the split of its prompt."""
+def _kept(annotations: Relation, block: Dataset, dataset: str, con: duckdb.DuckDBPyConnection) -> Relation:
+    """Rows of `selections`, each with the split of its prompt; makes the temporary table `held_out`."""
     total = sum(block.splits.values())
     if abs(total - 1) > 1e-9:
         raise ParamsError(f"select: the shares of datasets.{dataset}.splits add up to {total:g}, wanted 1.")
     # By a draw of the prompt or its group, so that a row stays where it is when others come. A row's prompt is looked for
     # among the few drawn for a split: a join with all of them would lose the order of rows.
     drawn = "group_id" if block.split_by == "group" else "prompt_id"
-    cases, least = "", 0.0
-    for split in ("test", "validation"):
-        most = least + block.splits.get(split, 0)
-        share = f"draw('split/' || {drawn})"
-        cases += f"WHEN prompt_id IN (SELECT prompt_id FROM annotations WHERE {share} >= {least} AND {share} < {most}) THEN '{split}' "
-        least = most
-    return annotations.query(
+    in_test = block.splits.get("test", 0)
+    least = {"test": 0.0, "validation": in_test}
+    most = {"test": in_test, "validation": in_test + block.splits.get("validation", 0)}
+    held = annotations.query(
         "annotations",
+        f"""
+        SELECT prompt_id, draw('split/' || {drawn}) AS share FROM annotations WHERE share < {most["validation"]}
+        """,
+    )
+    con.execute("CREATE OR REPLACE TEMP TABLE held_out AS FROM held")
+    cases = "".join(
+        f"WHEN prompt_id IN (SELECT prompt_id FROM held_out WHERE share >= {least[split]} AND share < {most[split]}) THEN '{split}' "
+        for split in least
+    )
+    return con.sql(
         f"""
         SELECT '{dataset}' AS dataset, config, sample_id, prompt_id, role, CASE {cases}ELSE 'train' END AS split, figure
         FROM chosen
@@ -235,7 +249,7 @@ def _run(run: Run) -> None:
     assert run.write_drops(result.dropped, order=Order(ids)) == result.num_dropped
     run.write_json("configs.json", result.configs)
     left_out = _left_out(result, run.con)
-    for made in ("common", "settled", "several", "chosen"):
+    for made in ("common", "held_out", "settled", "several", "chosen"):
         run.con.execute(f"DROP TABLE IF EXISTS {made}")  # the statistics need the memory
     _write_statistics(run, curated, run.dataset, left_out)
     for config, outcomes in result.configs.items():
