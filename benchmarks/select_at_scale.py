@@ -82,6 +82,7 @@ def write_params(memory_gb: float) -> None:
     values: dict[str, Any] = yaml.safe_load((ROOT / "profiles/embedded.yaml").read_text())
     values["resources"]["memory_gb"] = memory_gb
     values["roles"] = dict(zip(("small", "medium", "large"), ([name] for name in TEACHERS), strict=True))
+    del values["datasets"]["sums"]  # of the training's own source, which has no such teachers
     for block in values["datasets"].values():
         block["allow_empty"] = True
     Path("params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
