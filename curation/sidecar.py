@@ -1,7 +1,8 @@
 """Hash sidecars: of each row of a release its key and a 64-bit hash per group of columns, about 5 % of the data.
 
 In: the rows of one split of one config. Out: `sidecar/<config>/<split>-00000.parquet`: the key (ids of 32 hex
-characters as 16 bytes), then `hash_<group>` for each group that has columns, ordered by the key. The file's
+characters as 16 bytes), then `hash_<group>` for each group that has columns, in the order of the rows: where these stay in
+place from version to version, so do their hashes, and an upload sends the new ones alone. The file's
 metadata say which columns of which type each hash covers. A diff of two versions reads these in place of the text.
 
 A hash is the last 8 bytes of the MD5 of the group's values as JSON, texts within replaced by their own such hash:
@@ -124,7 +125,7 @@ def write(rows: Relation, folder: Path, *, split: str, key: Sequence[str]) -> No
     """Write the sidecar of the rows of one split.
 
     Args:
-        rows: All columns of the released rows.
+        rows: All columns of the released rows, in their order.
         folder: Where the sidecars of the rows' config go.
         split: Split of the rows, the start of the file's name.
         key: Columns that tell the rows apart.
@@ -139,8 +140,7 @@ def write(rows: Relation, folder: Path, *, split: str, key: Sequence[str]) -> No
         f"{hash_of({name: (identifier(name), columns[name]) for name in names})} AS hash_{group}"
         for group, names in groups.items()
     ]
-    order = ", ".join(identifier(name) for name in key)
-    hashed = rows.query("hashed", f"SELECT {', '.join([*keys, *hashes])} FROM hashed ORDER BY {order}")
+    hashed = rows.query("hashed", f"SELECT {', '.join([*keys, *hashes])} FROM hashed")
     covered = {group: [[name, str(columns[name])] for name in names] for group, names in groups.items()}
     told = {"version": VERSION, "key": list(key), "bytes": as_bytes, "groups": covered}
     folder.mkdir(parents=True, exist_ok=True)
