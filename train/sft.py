@@ -111,11 +111,15 @@ def make_trainer(
 
 
 def _check_packing(stage: str, block: Sft) -> None:
-    """Packed neighbours see each other unless attention knows where each begins: 0.03 to 0.15 of loss (TRL #3910)."""
+    """Packed neighbours see each other unless attention is told where each begins: 0.03 to 0.15 of loss (TRL #3910).
+
+    FlashAttention is told by its interface. Others only as far as transformers makes a mask of the position ids, which it
+    does for some models, in some releases, with the cache off.
+    """
     if block.packing and block.fit.attention != "flash_attention_2":
         raise ParamsError(
-            f"params: {stage}.packing is true, but fit.attention {block.fit.attention} lets packed examples see each "
-            f"other. Set attention: flash_attention_2 (needs a GPU and the package flash-attn), or packing: false."
+            f"params: {stage}.packing is true, and nothing promises that fit.attention {block.fit.attention} keeps packed "
+            f"examples apart. Set attention: flash_attention_2 (needs a GPU and the package flash-attn), or packing: false."
         )
 
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from curation.stage import DATA
+from curation.places import DATA
 from tests.train.conftest import ROOT, tiny_params, write_params
 from train import anneal, base, sft
 from train.examples import IGNORED
@@ -139,7 +139,10 @@ def test_training_ends_when_enough_is_right(based):
 @pytest.mark.parametrize(
     ("block", "sentence"),
     [
-        ({"packing": True}, "packing is true, but fit.attention sdpa lets packed examples see each other"),
+        (
+            {"packing": True},
+            "packing is true, and nothing promises that fit.attention sdpa keeps packed examples apart",
+        ),
         ({"fit": {"batch": 7, "micro_batch": 2}}, "sft.fit.batch is 7, no multiple of micro_batch 2 x 1 processes"),
         ({"dataset": "nothing"}, "release data/release/nothing is missing"),
         ({"max_tokens": 3}, "no example is left of 48 samples"),
