@@ -25,7 +25,7 @@ def query(args: argparse.Namespace) -> int:
 
     There is a view per table (curate schema lists them), one per released dataset and one per frozen
     version; the catalog behind them, .curate/catalog.duckdb, also opens in the plain duckdb shell.
-    Without SQL, on a terminal, a shell opens.
+    Without SQL, on a terminal, a shell opens; else standard input is read.
 
     Example:
         curate query "SELECT category, avg(pass_rate) FROM grades GROUP BY ALL"
@@ -39,9 +39,10 @@ def query(args: argparse.Namespace) -> int:
 
         shell(Options(args.format, args.output, args.limit), remote)
         return 0
-    if (args.sql is None) == (args.file is None):
+    both = args.sql is not None and args.file is not None
+    sql = _text(args.file or "-") if args.sql is None else args.sql
+    if both or not sql.strip():
         raise ParamsError('query: give either SQL or --file, as in: curate query "SELECT count(*) FROM prompts"')
-    sql = args.sql if args.file is None else _text(args.file)
     run_query(sql, output_format=args.format, output=args.output, limit=args.limit, remote=remote)
     return 0
 

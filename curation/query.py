@@ -17,7 +17,7 @@ from typing import Any, Literal, TextIO
 
 import duckdb
 
-from curation import catalog, render
+from curation import catalog, read_only, render
 from curation.errors import DataError
 from curation.progress import say
 from curation.refusals import sentence
@@ -26,7 +26,6 @@ from curation.tables import Relation
 Format = Literal["table", "csv", "json", "parquet"]
 TABLE_ROWS = 40
 BATCH_ROWS = 5_000
-WRITING = (duckdb.StatementType.COPY, duckdb.StatementType.EXPORT, duckdb.StatementType.COPY_DATABASE)
 
 
 @dataclass(frozen=True)
@@ -103,9 +102,7 @@ def run(con: duckdb.DuckDBPyConnection, sql: str, options: Options) -> None:
     if options.output_format == "parquet" and options.output is None:
         raise DataError("query: parquet is not for a terminal; name a file: --output rows.parquet")
     try:
-        # COPY would write a file of any name, which the catalog's being read only does not forbid.
-        if any(statement.type in WRITING for statement in con.extract_statements(sql)):
-            raise DataError("query: a query only reads; write its rows to a file with --output FILE")
+        read_only.check(con, sql)
         rows = con.sql(sql)
         if rows is not None:
             _stoppable(con, lambda: _write(rows, options))

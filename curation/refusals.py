@@ -38,8 +38,6 @@ def sentence(error: duckdb.Error, sql: str, con: duckdb.DuckDBPyConnection) -> s
         return _no_field(found[1], con)
     if found := _NO_FUNCTION.search(text):
         return _no_function(found[2], con)
-    if "read-only mode" in text:
-        return "query: the catalog is for reading; write rows to a file with --output FILE"
     if "Traceback (most recent call last)" in text:
         return f"query: a release could not be read from its Hub: {text.partition(chr(10) * 2)[0].splitlines()[-1]}"
     if isinstance(error, duckdb.IOException):

@@ -82,7 +82,7 @@ def test_statements_run_over_lines_and_errors_do_not_end_it(terminal):
     terminal.type("SELECT categry FROM prompts;\r")
     terminal.see("error: query: no column 'categry'; nearest: category")
     terminal.type("CREATE TABLE t AS SELECT 1;\r")
-    terminal.see("error: query: the catalog is for reading")
+    terminal.see("error: query: a query only reads")
     terminal.type("SELECT 6 * 7 AS n;\r")
     assert "42" in terminal.see("1 row")
     assert terminal.leave(CONTROL_D) == 0
