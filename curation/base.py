@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from curation import tables, versions
 from curation.errors import DataError
 from curation.params import Release
-from curation.stage import DATA
+from curation.places import DATA
 from curation.tables import Relation, identifier
 from schemas.table import Table
 

@@ -17,7 +17,7 @@ from curation import served
 from curation.errors import DataError
 from curation.freeze import Frozen
 from curation.hub_client import Hub
-from curation.release import MANIFEST
+from curation.places import MANIFEST
 from curation.served import Tree
 from curation.versions import Manifest, Version, parse
 

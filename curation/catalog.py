@@ -18,9 +18,10 @@ from typing import Any
 import duckdb
 
 from curation import macros, pass_rate_history, places
+from curation.disk import disk_errors_told
 from curation.errors import DataError
+from curation.places import DATA
 from curation.progress import say
-from curation.stage import DATA, disk_errors_told
 from curation.tables import identifier, quote
 from schemas.annotations import ANNOTATIONS
 from schemas.drops import DROPS

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from curation import dvc_outs, freeze, verified
+from curation.disk import disk_errors_told
 from curation.dvc_outs import Out
 from curation.errors import DataError, ParamsError
+from curation.places import DATA, MANIFEST
 from curation.progress import progress, say
-from curation.release import MANIFEST
 from curation.render import nearest
-from curation.stage import DATA, disk_errors_told
 
 FOREIGN = "is not of the version"
 

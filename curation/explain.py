@@ -18,7 +18,7 @@ from curation.adapters.files import read_file
 from curation.errors import DataError
 from curation.params import load
 from curation.phrases import Row
-from curation.stage import DATA
+from curation.places import DATA
 from curation.text import join_response, prompt_text
 
 STAGES = ("ingest", "clean", "deduplicate", "decontaminate", "annotate")

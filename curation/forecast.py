@@ -11,8 +11,9 @@ from pathlib import Path
 
 from curation import params as params_module
 from curation import tables
+from curation.disk import disk_errors_told
 from curation.distill import completions_memo, move_ready, open_engines, requests_of
-from curation.stage import Run, disk_errors_told
+from curation.stage import Run
 from schemas.drops import DROPS
 from schemas.prompts import PROMPTS
 from schemas.responses import RESPONSES

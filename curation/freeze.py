@@ -24,9 +24,8 @@ from curation.croissant import CROISSANT, add_version, unversioned
 from curation.diff.compare import Diff, compare, opened
 from curation.diff.sides import RELEASE_KEYS
 from curation.errors import DataError, InstallError
+from curation.places import DATA, MANIFEST
 from curation.progress import say
-from curation.release import MANIFEST
-from curation.stage import DATA
 from curation.versions import Manifest, Proposal
 
 RELEASE = "release"

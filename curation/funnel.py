@@ -13,7 +13,7 @@ import yaml
 
 from curation import render
 from curation.errors import DataError
-from curation.stage import DATA
+from curation.places import DATA
 
 Format = Literal["table", "csv", "json", "markdown"]
 HEADER = ("stage", "dataset", "unit", "in", "kept", "reason", "dropped", "share")

@@ -1,11 +1,15 @@
-"""Where things live that are not outputs: memo, catalog, converted models, logs.
+"""Where things live: outputs of stages under `data/`, and what is no output: memo, catalog, converted models, logs.
 
-All of it stands under `.curate/` in the project, or under the folder named by the
+The latter stands under `.curate/` in the project, or under the folder named by the
 environment variable CURATE_HOME, and may be deleted at the price of doing work again.
 """
 
 import os
 from pathlib import Path
+
+DATA = Path("data")
+MANIFEST = "manifest.json"
+"""Of a release: what it holds."""
 
 
 def home() -> Path:

@@ -20,17 +20,19 @@ from huggingface_hub.utils._runtime import is_xet_available
 from curation import freeze, served, verified, versions
 from curation import params as params_module
 from curation.branch import read_head, tags_of
+from curation.disk import disk_errors_told
 from curation.errors import CurateError, DataError, ParamsError
 from curation.freeze import Frozen
 from curation.hub_client import Hub, opened_hub
 from curation.journal import open_journal
 from curation.params import Params
+from curation.places import DATA
 from curation.progress import say
 from curation.publishable import check_publishable
 from curation.receipt import RECEIPT
 from curation.render import nearest
 from curation.served import LocalFile
-from curation.stage import DATA, Run, disk_errors_told, run_stage
+from curation.stage import Run, run_stage
 from curation.upload import Publication, Published, upload
 from curation.validate_changes import check_diff
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from curation.errors import DataError
 from curation.params import Params
-from curation.stage import DATA
+from curation.places import DATA
 from curation.versions import Manifest
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 
 from curation import freeze, served, verified
+from curation.disk import disk_errors_told
 from curation.errors import DataError, ParamsError
 from curation.hub_client import Hub, default_hub, opened_hub
+from curation.places import DATA, MANIFEST
 from curation.progress import say
-from curation.release import MANIFEST
-from curation.stage import DATA, disk_errors_told
 
 NUM_WORKERS = 4
 

@@ -28,20 +28,18 @@ from curation.front_matter import languages
 from curation.layouts.named import layout_of
 from curation.licences import LICENCE_FILE, OTHER, licence_text, strictest_licence
 from curation.manifest import file_entry, manifest_of
-from curation.stage import DATA, Run, run_stage
+from curation.places import DATA, MANIFEST
+from curation.stage import Run, run_stage
 from curation.statistics import Rows
 from curation.tables import Relation, count
 from schemas.annotations import ANNOTATIONS
-from schemas.drops import DROPS
+from schemas.drops import DROPPING_STAGES, DROPS
 from schemas.grades import GRADES
 from schemas.prompts import PROMPTS
 from schemas.responses import RESPONSES
 from schemas.scores import SCORES
 from schemas.selections import SELECTIONS
 from schemas.verdicts import VERDICTS
-
-DROPPING_STAGES = ("ingest", "clean", "deduplicate", "decontaminate", "annotate", "distill", "score")
-MANIFEST = "manifest.json"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundErro
 
 from curation.errors import DataError
 from curation.hub_client import Hub
-from curation.release import MANIFEST
+from curation.places import MANIFEST
 
 PROTOCOL = "curate-release"
 UNCHANGED_SINCE = datetime(2000, 1, 1, tzinfo=UTC)

@@ -28,9 +28,10 @@ from curation.errors import DataError, ParamsError
 from curation.grade import create_passed
 from curation.layouts.named import layout_of
 from curation.params import Dataset, Params
+from curation.places import DATA
 from curation.progress import say
 from curation.recipe import read_recipe, run_recipe
-from curation.stage import DATA, Run, run_stage
+from curation.stage import Run, run_stage
 from curation.statistics import PLOTTED, Figures, plotted, reckon
 from curation.tables import Order, Relation, count, quote
 from schemas.annotations import ANNOTATIONS

@@ -7,28 +7,26 @@ rows dropped, or the stage fails.
 """
 
 import csv
-import errno
 import json
-import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from curation import params as params_module
-from curation import places, tables
+from curation import tables
+from curation.disk import disk_sentence
 from curation.errors import CurateError, DataError
 from curation.params import Params
+from curation.places import DATA
 from curation.progress import say
 from curation.tables import Order, Relation
 from schemas.drops import DROPS
 from schemas.table import Table
 
-DATA = Path("data")
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, as shells have it."""
 
@@ -162,40 +160,6 @@ def _replace(part: Path, target: Path) -> None:
 def _fail(sentence: str, *, code: int = 1) -> int:
     say(f"error: {sentence}")
     return code
-
-
-@contextmanager
-def disk_errors_told(name: str) -> Iterator[None]:
-    """Turn a full disk and an unreadable shard into a DataError with what to do; for commands that are no stage."""
-    try:
-        yield
-    except (OSError, duckdb.Error) as error:
-        raise DataError(disk_sentence(name, error)) from error
-
-
-def disk_sentence(name: str, error: OSError | duckdb.Error) -> str:
-    """The sentence for a full disk or an unreadable shard; anything else is raised again."""
-    text = str(error).splitlines()[0].rstrip(".")
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or "No space left" in str(error):
-        return (
-            f"{name}: no space left on the disk of {DATA.absolute()} or of {places.home()}. Free some and run it again; "
-            f"nothing half-written was left."
-        )
-    shard = re.search(r"[^\s'\"]+\.parquet", str(error))
-    if isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and shard:
-        return f"{name}: {shard[0]} cannot be read ({text}). {_way_out(Path(shard[0]))}"
-    raise error
-
-
-def _way_out(shard: Path) -> str:
-    """What to do about a shard that cannot be read."""
-    if shard.absolute().is_relative_to(places.memo()):
-        return "Delete that file and run it again: what it held is reckoned anew."
-    parts = (
-        shard.absolute().relative_to(DATA.absolute()).parts if shard.absolute().is_relative_to(DATA.absolute()) else ()
-    )
-    return f"Run the stage that wrote it again: dvc repro -f {parts[0]}" if parts else "Mend or remove that file."
 
 
 def _sql_type(name: str) -> str:

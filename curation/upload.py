@@ -31,8 +31,8 @@ from curation.errors import DataError
 from curation.freeze import WRITTEN_HERE, Frozen, listed_files
 from curation.hub_client import FAILURES, Hub
 from curation.journal import Journal
+from curation.places import MANIFEST
 from curation.progress import progress
-from curation.release import MANIFEST
 from curation.served import LocalFile, Tree
 from curation.versions import Manifest
 

@@ -27,9 +27,10 @@ from curation.expectations import SUITES, Finding, Judge, added
 from curation.grade import create_passed
 from curation.layouts.named import layout_of
 from curation.params import Params
+from curation.places import DATA
 from curation.progress import say
 from curation.render import markdown, nearest
-from curation.stage import DATA, Run, run_stage
+from curation.stage import Run, run_stage
 from curation.tables import Relation
 from curation.validate_frames import Selected, figure_frame, row_frame
 from curation.validate_turns import turn_faults

@@ -8,14 +8,14 @@ from typing import Literal
 
 from curation import params as params_module
 from curation import tables, versions
+from curation.disk import disk_errors_told
 from curation.errors import DataError, ParamsError
 from curation.expectations import Finding, Judge
 from curation.freeze import frozen_versions
 from curation.params import Params
+from curation.places import DATA, MANIFEST
 from curation.progress import say
-from curation.release import MANIFEST
 from curation.render import nearest, table, width
-from curation.stage import DATA, disk_errors_told
 from curation.validate import judge_selections
 from curation.validate_changes import check_diff
 

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from curation.release import MANIFEST
+from curation.places import MANIFEST
 
 MISSING = "is missing"
 SHOWN_PATHS = 10

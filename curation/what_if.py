@@ -16,11 +16,11 @@ import yaml
 from curation import params as params_module
 from curation import render, tables
 from curation.candidates import Curated
+from curation.disk import disk_errors_told
 from curation.errors import ParamsError
 from curation.grade import check_all_references, grade
 from curation.params import Params
 from curation.select import read_curated, select
-from curation.stage import disk_errors_told
 
 SAMPLES = 5
 """Candidates that are named for each kind of change."""

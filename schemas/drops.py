@@ -4,6 +4,9 @@ import pyarrow as pa
 
 from schemas.table import Column, Table
 
+DROPPING_STAGES = ("ingest", "clean", "deduplicate", "decontaminate", "annotate", "distill", "score")
+"""Stages before select that leave rows out, in their order."""
+
 DROPS = Table(
     name="drops",
     grain="one row per unit that a stage or a dataset's selection dropped",

@@ -11,7 +11,7 @@ from curation.engines.installed import require
 from curation.engines.packaged import model_identity, quiet_transformers, resolve_model
 from curation.errors import DataError, ParamsError
 from curation.params import Params
-from curation.stage import DATA
+from curation.places import DATA
 from curation.training_params import Base, Fit, Lora, Start
 
 MODEL = "model"

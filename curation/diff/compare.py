@@ -16,7 +16,7 @@ from curation.diff.drift import Drift
 from curation.diff.rows import KINDS, Row
 from curation.diff.session import session
 from curation.diff.sides import side
-from curation.stage import disk_errors_told
+from curation.disk import disk_errors_told
 
 MEMORY_GB = 1.5
 

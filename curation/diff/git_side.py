@@ -11,7 +11,7 @@ from curation import dvc_outs, git, render
 from curation.diff.place import Place
 from curation.diff.session import Session
 from curation.errors import DataError
-from curation.stage import DATA
+from curation.places import DATA
 
 
 def at_revision(name: str, session: Session) -> Place | None:

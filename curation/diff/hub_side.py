@@ -11,7 +11,7 @@ from pathlib import Path
 
 from curation.diff.place import Place
 from curation.diff.session import Session
-from curation.release import MANIFEST
+from curation.places import MANIFEST
 
 _NAME = re.compile(r"([^/@:\s]+/[^/@:\s]+)@(\S+)")
 

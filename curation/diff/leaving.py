@@ -5,9 +5,9 @@ which no drop tells has no reason: the release that it left for, or its sources,
 """
 
 from curation.diff.changes import Pair
-from curation.release import DROPPING_STAGES
 from curation.sidecar import read_sql
 from curation.tables import identifier, quote
+from schemas.drops import DROPPING_STAGES
 
 OWN_DROP = "drops.sample_id = gone.sample_id"
 PROMPTS_DROP = "drops.sample_id IS NULL AND drops.prompt_id = gone.prompt_id"

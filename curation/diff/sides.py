@@ -21,9 +21,8 @@ from curation.diff.hub_side import on_hub
 from curation.diff.place import Place
 from curation.diff.session import Session
 from curation.errors import DataError
-from curation.release import MANIFEST
+from curation.places import DATA, MANIFEST
 from curation.sidecar import columns_of, read_sql
-from curation.stage import DATA
 from curation.tables import quote
 
 JSONL = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".jsonl.zst", ".ndjson.gz", ".json.gz")

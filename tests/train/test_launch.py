@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from curation.stage import DATA
+from curation.places import DATA
 from tests.train.conftest import ROOT, tiny_params, write_params
 from train import base
 

@@ -6,7 +6,7 @@ import pytest
 
 from curation.errors import DataError, ParamsError
 from curation.params import load
-from curation.stage import DATA
+from curation.places import DATA
 from train import base, models
 
 

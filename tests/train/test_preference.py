@@ -9,7 +9,7 @@ import time
 import pytest
 
 from curation.params import load
-from curation.stage import DATA
+from curation.places import DATA
 from schemas.am_preference import AM_PREFERENCE
 from tests.train.conftest import ROOT, tiny_params, write_params
 from tests.train.test_releases import LABELS, write

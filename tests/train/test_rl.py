@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from curation import catalog, tables
-from curation.stage import DATA
+from curation.places import DATA
 from curation.verifiers.verdict import Verdict
 from schemas.responses import RESPONSES
 from schemas.rollouts import ROLLOUTS
