@@ -14,8 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from curation import git
 from curation.errors import DataError
 
@@ -143,6 +141,8 @@ def _outs(told: Mapping[str, Any], folder: str) -> list[Out]:
 
 def _parsed(text: bytes, name: str) -> Mapping[str, Any]:
     """A YAML file of DVC's."""
+    import yaml  # only a revision of git needs it
+
     try:
         told = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:

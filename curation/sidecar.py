@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from curation.tables import BATCH_ROWS, Relation, identifier, quote, write_batches
 
 VERSION = 1
-STABLE_HASH = "md5_number_lower"
+HASH = "md5_number_lower"
 GROUPS = ("text", "labels", "scores", "ids")
 TEXT_COLUMNS = frozenset(
     [
@@ -95,30 +95,27 @@ def _group(name: str, column_type: Any) -> str:
     return "scores" if column_type.id in NUMERIC else "labels"
 
 
-def encoded(expression: str, column_type: Any, hash_function: str, depth: int = 0) -> str:
+def encoded(expression: str, column_type: Any, depth: int = 0) -> str:
     """SQL of a value in which each text is replaced by its hash: small, and its JSON tells it from any other value."""
     if column_type.id in ("varchar", "enum"):
-        return f"{hash_function}({expression}::VARCHAR)"
+        return f"{HASH}({expression}::VARCHAR)"
     if column_type.id == "list":
         turn = f"x{depth}"
-        inner = encoded(turn, column_type.children[0][1], hash_function, depth + 1)
+        inner = encoded(turn, column_type.children[0][1], depth + 1)
         return expression if inner == turn else f"list_transform({expression}, lambda {turn}: {inner})"
     if column_type.id == "struct":
         fields = ", ".join(
-            f"{quote(name)}: {encoded(f'{expression}.{identifier(name)}', inner, hash_function, depth)}"
+            f"{quote(name)}: {encoded(f'{expression}.{identifier(name)}', inner, depth)}"
             for name, inner in column_type.children
         )
         return f"CASE WHEN {expression} IS NOT NULL THEN {{{fields}}} END"
     return expression
 
 
-def hash_of(values: Mapping[str, tuple[str, Any]], hash_function: str = STABLE_HASH) -> str:
-    """SQL of one hash over several values, each with its name, expression and DuckDB type."""
-    fields = ", ".join(
-        f"{quote(name)}: {encoded(expression, column_type, hash_function)}"
-        for name, (expression, column_type) in values.items()
-    )
-    return f"{hash_function}(to_json({{{fields}}})::VARCHAR)"
+def hash_of(columns: Columns) -> str:
+    """SQL of one hash over several columns."""
+    fields = ", ".join(f"{quote(name)}: {encoded(identifier(name), kind)}" for name, kind in columns.items())
+    return f"{HASH}(to_json({{{fields}}})::VARCHAR)"
 
 
 def write(rows: Relation, folder: Path, *, split: str, key: Sequence[str]) -> None:
@@ -136,10 +133,7 @@ def write(rows: Relation, folder: Path, *, split: str, key: Sequence[str]) -> No
     keys = [
         f"unhex({identifier(name)}) AS {identifier(name)}" if name in as_bytes else identifier(name) for name in key
     ]
-    hashes = [
-        f"{hash_of({name: (identifier(name), columns[name]) for name in names})} AS hash_{group}"
-        for group, names in groups.items()
-    ]
+    hashes = [f"{hash_of({name: columns[name] for name in names})} AS hash_{group}" for group, names in groups.items()]
     hashed = rows.query("hashed", f"SELECT {', '.join([*keys, *hashes])} FROM hashed")
     covered = {group: [[name, str(columns[name])] for name in names] for group, names in groups.items()}
     told = {"version": VERSION, "key": list(key), "bytes": as_bytes, "groups": covered}

@@ -14,7 +14,6 @@ from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.errors import DataError
@@ -160,6 +159,8 @@ def _in_order(batches: Iterable[pa.RecordBatch], columns: Sequence[str]) -> Iter
 
 def ascends(keys: pa.RecordBatch) -> bool:
     """Whether each row comes after the one before or equals it; where a null leaves that open, no."""
+    import pyarrow.compute as pc  # takes 40 ms, and many a program only reads
+
     before, after = keys.slice(0, max(keys.num_rows - 1, 0)), keys.slice(1)
     later = pa.array([True] * before.num_rows, pa.bool_())
     for left, right in reversed(list(zip(before.columns, after.columns, strict=True))):

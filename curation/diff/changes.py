@@ -13,12 +13,11 @@ import duckdb
 
 from curation import render, sidecar
 from curation.diff.sides import Part, Side
+from curation.diff.value_hash import value_hash
 from curation.errors import DataError
-from curation.sidecar import NESTED, column_groups, hash_of, read_sql
+from curation.sidecar import NESTED, column_groups, read_sql
 from curation.tables import identifier, quote
 
-FAST_HASH = "hash"
-"""DuckDB's own: within one diff it need not be stable."""
 SHOWN_KEYS = 5
 SIDES = ("from", "to")
 
@@ -115,11 +114,16 @@ def find_changes(both: Pair) -> None:
         DataError: A key is null or stands on several rows of a side.
     """
     use_sidecars = has_sidecars(both)
-    names = sorted({part.split for side in both.sides for part in side.parts})
+    parts = [part for side in both.sides for part in side.parts]
+    configs, splits = sorted({part.config for part in parts}), sorted({part.split for part in parts})
     keys = [f"key_{i}" for i in range(len(both.key))]
     flags = [f"{group}_changed" for group in both.groups]
     for word, side in zip(SIDES, both.sides, strict=True):
-        hashed = [_hashed(both, part, names.index(part.split), sidecars=use_sidecars) for part in side.parts]
+        # Numbers for names: a join by texts takes twice as long.
+        hashed = [
+            _hashed(both, part, configs.index(part.config), splits.index(part.split), sidecars=use_sidecars)
+            for part in side.parts
+        ]
         both.con.execute(f"CREATE TEMP VIEW hashes_{word} AS {' UNION ALL '.join(hashed)}")
     columns = ["config", *keys, "from_split", "to_split", *flags]
     changed = ["a.split <> b.split", *(f"a.hash_{group} <> b.hash_{group}" for group in both.groups)]
@@ -139,13 +143,12 @@ def find_changes(both: Pair) -> None:
     )
     _check_keys(both, keys)
     texts = [f"{_key_as_text(both, use_sidecars, i)} AS {key}" for i, key in enumerate(keys)]
-    splits = "[" + ", ".join(quote(name) for name in names) + "]"
     both.con.execute(
         f"""
         CREATE TEMP TABLE changes AS
-        SELECT {", ".join(["config", *texts, *flags])},
+        SELECT {_name_of("config", configs)} AS config, {", ".join([*texts, *flags])},
             CASE WHEN from_split IS NULL THEN 'added' WHEN to_split IS NULL THEN 'removed' ELSE 'modified' END AS diff_type,
-            {splits}[from_split + 1] AS from_split, {splits}[to_split + 1] AS to_split
+            {_name_of("from_split", splits)} AS from_split, {_name_of("to_split", splits)} AS to_split
         FROM joined WHERE differs
         """
     )
@@ -164,20 +167,25 @@ def has_sidecars(both: Pair) -> bool:
     ] == shared
 
 
-def _hashed(both: Pair, part: Part, split: int, *, sidecars: bool) -> str:
-    """SQL of one part's keys, split and hashes."""
-    places = [f"{quote(part.config)} AS config", f"{split}::UTINYINT AS split"]
+def _name_of(number: str, names: Sequence[str]) -> str:
+    """SQL of the name that a number stands for."""
+    return f"[{', '.join(map(quote, names))}][{number} + 1]"
+
+
+def _hashed(both: Pair, part: Part, config: int, split: int, *, sidecars: bool) -> str:
+    """SQL of one part's keys, config, split and hashes."""
+    places = [f"{config}::USMALLINT AS config", f"{split}::USMALLINT AS split"]
     if sidecars:
         assert part.sidecar is not None
         keys = [f"{identifier(name)} AS key_{i}" for i, name in enumerate(both.key)]
         hashes = [f"hash_{group}" for group in both.groups]
         return f"SELECT {', '.join(places + keys + hashes)} FROM {read_sql([part.sidecar])}"
-    cast = {name: (f"{identifier(name)}::{kind}", kind) for name, kind in both.types.items()}
+    cast = {name: f"{identifier(name)}::{kind}" for name, kind in both.types.items()}
     hashes = [
-        f"{hash_of({name: cast[name] for name in names}, FAST_HASH)} AS hash_{group}"
+        f"hash({', '.join(value_hash(cast[name], both.types[name]) for name in names)}) AS hash_{group}"
         for group, names in both.groups.items()
     ]
-    keys = [f"{cast[name][0]} AS key_{i}" for i, name in enumerate(both.key)]
+    keys = [f"{cast[name]} AS key_{i}" for i, name in enumerate(both.key)]
     return f"SELECT {', '.join(places + keys + hashes)} FROM {part.sql}"
 
 

@@ -66,6 +66,7 @@ def opened(from_name: str, to_name: str, key: Sequence[str] = ()) -> Iterator[Pa
         try:
             con.execute(f"SET temp_directory = '{spill}'")
             con.execute("SET preserve_insertion_order = false")
+            con.execute("SET parquet_metadata_cache = true")  # a shard of many row groups is opened several times
             con.execute("SET TimeZone = 'UTC'")
             with session(con) as shared:
                 both = changes.pair(con, side(from_name, shared), side(to_name, shared), key)

@@ -1,7 +1,7 @@
 """Old and new values of the rows that differ, with the columns that changed.
 
 Reads the table `changes` of `changes.find_changes` and the values of its rows alone. A value changed where its
-JSON, texts replaced by their hash, is another: null is not an empty text, NaN equals NaN, -0.0 is not 0.0.
+hash (see `value_hash`) is another: null is not an empty text, NaN equals NaN, -0.0 is not 0.0.
 
 Example of a row: {"diff_type": "modified", "from_sample_id": "1f0c...", "to_sample_id": "1f0c...",
 "from_verify_score": 0.5, "to_verify_score": 1.0, ..., "changed_columns": ["verify_score"], "reason": None}
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from curation.diff.changes import SIDES, Pair
-from curation.sidecar import encoded
+from curation.diff.value_hash import value_hash
 from curation.tables import BATCH_ROWS, Relation, identifier, quote
 
 Row = dict[str, Any]
@@ -52,10 +52,8 @@ def _counts_by_column(both: Pair, group: str, names: tuple[str, ...]) -> dict[st
 
 def differs(both: Pair, name: str) -> str:
     """SQL condition that a column of `rows_from` and `rows_to` is another value."""
-    old, new = (
-        f"to_json({encoded(f'rows_{side}.{identifier(name)}', both.types[name], 'hash')})::VARCHAR" for side in SIDES
-    )
-    return f"{old} IS DISTINCT FROM {new}"
+    old, new = (value_hash(f"rows_{side}.{identifier(name)}", both.types[name]) for side in SIDES)
+    return f"{old} <> {new}"
 
 
 def values(both: Pair, kind: str | None = None, limit: int | None = None) -> Relation:

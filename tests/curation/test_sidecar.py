@@ -23,7 +23,7 @@ def stable(text):
 def hashes(con, values, sql_type):
     """The stable hash of each value."""
     rows = con.sql(" UNION ALL ".join(f"SELECT {value}::{sql_type} AS v" for value in values))
-    hashed = sidecar.hash_of({"v": ("v", rows.types[0])})
+    hashed = sidecar.hash_of({"v": rows.types[0]})
     return [row[0] for row in rows.query("rows", f"SELECT {hashed} FROM rows").fetchall()]
 
 
