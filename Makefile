@@ -39,6 +39,9 @@ bench: install
 	$(BIN)/python benchmarks/select_at_scale.py
 	$(BIN)/python benchmarks/token_strings_at_scale.py
 	$(BIN)/python benchmarks/diff_at_scale.py
+	$(BIN)/python benchmarks/bytes_sent.py
+	$(BIN)/python benchmarks/data_loader.py
+	$(BIN)/python benchmarks/rise_over_seeds.py
 
 # Real vLLM on the CPU, in an environment of its own: it takes several GB. vLLM leaves a socket's context to the
 # end of the process, which is no fault of ours.

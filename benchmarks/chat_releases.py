@@ -53,7 +53,9 @@ def write_version(
         base: Shards of an older version whose layout is kept.
         memory_gb: What DuckDB may take.
     """
-    release = Release(shard_rows=100_000, row_group_rows=2_000, base={})
+    release = Release(
+        shard_rows=10_000_000, row_group_rows=10_000, base={}
+    )  # one shard; groups as in profiles/am-1-4m.yaml
     with tables.connect(memory_gb=memory_gb) as con:
         con.execute(f"SET temp_directory = '{folder}.spill'")
         con.execute(_WORDS)

@@ -34,7 +34,17 @@ def install(folder: Path, paths: list[str], key: str) -> dict[str, list[str]]:
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     commands = {
-        "lake-sift": [str(python.with_name("lake-sift")), *paths, "--key", key],
+        # 1 says that the files differ.
+        "lake-sift": [
+            "sh",
+            "-c",
+            '"$@" || test $? -eq 1',
+            "sh",
+            str(python.with_name("lake-sift")),
+            *paths,
+            "--key",
+            key,
+        ],
         "datacompy": [str(python), "-c", DATACOMPY.format(paths=paths, key=key)],
         "oxenai": [str(python), "-c", OXEN.format(old=paths[0], new=paths[1], key=key)],
     }

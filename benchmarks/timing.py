@@ -19,3 +19,13 @@ def timed(command: list[str]) -> tuple[float, float]:
     if status:
         raise SystemExit(told)
     return time.monotonic() - start, usage.ru_maxrss / 1e6
+
+
+def tried(command: list[str]) -> tuple[float, float] | str:
+    """What `timed` gives, or why the program failed; where memory runs out, it is the one that is killed."""
+    first_to_die = ["sh", "-c", 'echo 1000 > /proc/self/oom_score_adj; exec "$@"', "sh", *command]
+    try:
+        return timed(first_to_die)
+    except SystemExit as error:
+        lines = str(error).strip().splitlines()
+        return lines[-1] if lines else "killed, perhaps for its memory"
