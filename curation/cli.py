@@ -110,16 +110,16 @@ def profile(args: argparse.Namespace) -> int:
 def plan(args: argparse.Namespace) -> int:
     """Count what `dvc repro` would ask of the teachers, by teacher and category.
 
-    Answers that the memo holds cost nothing; tokens are expected from the memo's answers.
+    Answers that the memo holds cost nothing; tokens are expected from the memo's answers. With --training it tells the
+    memory, steps and GPU-hours of each training stage instead, as docs/scale.md reckons them.
 
     Example:
-        curate plan --format json
+        curate plan --training --gpus 64
     """
-    from curation.forecast import Forecast, forecast
     from curation.render import rows_as
 
-    names = [field.name for field in fields(Forecast)]
-    print(rows_as(args.format, names, [tuple(vars(one).values()) for one in forecast()]))
+    names, rows = _training_rows(args.gpus) if args.training else _forecast_rows()
+    print(rows_as(args.format, names, rows))
     return 0
 
 
@@ -287,6 +287,8 @@ def _profile_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--training", action="store_true", help="memory, steps and GPU-hours of the training stages")
+    parser.add_argument("--gpus", type=_gpus, default=8, metavar="N", help="GPUs that training has: 8")
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
 
 
@@ -463,6 +465,12 @@ def _rows(text: str) -> int:
     return number
 
 
+def _gpus(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of GPUs from 1")
+    return int(text)
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -473,6 +481,25 @@ def _samples(text: str) -> int | None:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number of rows from 0 nor all")
     return int(text)
+
+
+def _forecast_rows() -> tuple[list[str], list[tuple[object, ...]]]:
+    """Columns and rows of what distill would ask."""
+    from curation.forecast import Forecast, forecast
+
+    return [field.name for field in fields(Forecast)], [tuple(vars(one).values()) for one in forecast()]
+
+
+def _training_rows(gpus: int) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Columns and rows of what training needs."""
+    from curation import params as params_module
+    from curation.model_shape import shape_of
+    from curation.training_plan import StagePlan
+    from curation.training_plan import plan as planned
+
+    params = params_module.load()
+    rows = planned(params, shape_of(params.base), gpus=gpus)
+    return [field.name for field in fields(StagePlan)], [tuple(vars(one).values()) for one in rows]
 
 
 def _text(file: str) -> str:
