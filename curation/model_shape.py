@@ -12,7 +12,8 @@ from typing import Any
 from curation.engines.installed import require
 from curation.engines.packaged import resolve_model
 from curation.errors import DataError, ParamsError
-from curation.training_params import Base, Fresh
+from curation.fresh_model import fresh_config
+from curation.training_params import Base
 
 INSTALL = "pip install -e '.[train]'"
 
@@ -68,7 +69,7 @@ def shape_of(base: Base | None) -> Shape:
         )
     for module in ("torch", "transformers"):
         require(module, install=INSTALL, wanted_by="curate plan --training")
-    return measured(_config(base.model, base.revision) if base.model else fresh_config(base.fresh))
+    return measured(fresh_config(base.fresh) if base.fresh else _config(str(base.model), base.revision))
 
 
 def measured(config: Any) -> Shape:
@@ -105,23 +106,6 @@ def measured(config: Any) -> Shape:
             f"plan: base.model has the architecture {getattr(config, 'model_type', None)!r}; wanted a decoder with the "
             f"layers of Llama. {' '.join(str(error).split())[:200]}"
         ) from error
-
-
-def fresh_config(fresh: Fresh | None) -> Any:
-    """The config of a fresh model whose tokenizer has as many tokens as it may; train/base.py makes the model."""
-    from transformers import LlamaConfig
-
-    assert fresh is not None
-    return LlamaConfig(
-        vocab_size=fresh.vocabulary,
-        hidden_size=fresh.width,
-        intermediate_size=4 * fresh.width,
-        num_hidden_layers=fresh.layers,
-        num_attention_heads=fresh.heads,
-        num_key_value_heads=fresh.heads,
-        max_position_embeddings=fresh.max_tokens,
-        tie_word_embeddings=False,
-    )
 
 
 def _config(model: str, revision: str | None) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from curation.errors import ParamsError
+from curation.fresh_model import fresh_config
 from curation.stage import Run, run_stage
 from curation.training_params import Fresh
 from train import models, tokenizer
@@ -46,29 +47,16 @@ def fresh_model(fresh: Fresh, made: Any, *, seed: int) -> Any:
     """A Llama with random weights.
 
     Args:
-        fresh: Its shape. Input and output embeddings are apart: tied ones do not learn in the time (measured).
+        fresh: Its shape.
         made: Its tokenizer.
         seed: Of the weights.
     """
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaForCausalLM
 
     torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=len(made),
-        hidden_size=fresh.width,
-        intermediate_size=4 * fresh.width,
-        num_hidden_layers=fresh.layers,
-        num_attention_heads=fresh.heads,
-        num_key_value_heads=fresh.heads,
-        max_position_embeddings=fresh.max_tokens,
-        initializer_range=fresh.init_range,
-        tie_word_embeddings=False,
-        bos_token_id=None,
-        eos_token_id=made.eos_token_id,
-        pad_token_id=made.pad_token_id,
-    )
-    return LlamaForCausalLM(config)
+    special = {"bos_token_id": None, "eos_token_id": made.eos_token_id, "pad_token_id": made.pad_token_id}
+    return LlamaForCausalLM(fresh_config(fresh, vocabulary=len(made), **special))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 import pytest
 
 from curation.errors import DataError, ParamsError
-from curation.model_shape import fresh_config, shape_of
+from curation.fresh_model import fresh_config
+from curation.model_shape import shape_of
 from curation.training_params import Base, Fresh, Lora
 from train.base import fresh_model
 from train.models import lora_config
