@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT / ".bench/diff_at_scale", help="made there, or used again")
     parser.add_argument("--rows", type=int, default=1_400_000)
     parser.add_argument("--repeats", type=int, default=3, help="of each of ours the fastest run counts")
-    parser.add_argument("--only", nargs="*", help="begin of the names of what is run, beside the scan")
+    parser.add_argument("--only", nargs="*", help="begin of the names of what of ours is run, beside the scan")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     os.chdir(args.folder)
@@ -66,7 +66,7 @@ def main() -> None:
     told: dict[str, Any] = {"rows": args.rows, "sidecar_share": round(parts["sidecar"] / sum(parts.values()), 3)}
     print(json.dumps(told))
     runs: list[dict[str, Any]] = []
-    for name, (command, repeats) in ways(args.repeats).items():
+    for name, (command, repeats) in ways(args.repeats, rivals=args.only is None).items():
         if runs and args.only is not None and not name.startswith(tuple(args.only)):
             continue
         runs.append({"what": name, **measured(command, repeats)})
@@ -76,7 +76,7 @@ def main() -> None:
     RESULTS.write_text(json.dumps({**told, "runs": runs}, indent=2) + "\n")
 
 
-def ways(repeats: int) -> dict[str, tuple[list[str], int]]:
+def ways(repeats: int, *, rivals: bool) -> dict[str, tuple[list[str], int]]:
     """Command and repeats by what they do; the scan first."""
     paths = [f"{folder}/data/train-00000.parquet" for folder in FOLDERS]
     python = [sys.executable, "-c"]
@@ -90,7 +90,10 @@ def ways(repeats: int) -> dict[str, tuple[list[str], int]]:
         "find from rows": ([*python, FIND.format(old=paths[0], new=paths[1])], repeats),
         "curate diff": (curate, repeats),
         "curate diff, all rows": ([*curate, "--format", "parquet", "--output", "changes.parquet"], 1),
-        **{name: (command, 1) for name, command in install(Path("rivals"), paths, "sample_id").items()},
+        **{
+            name: (command, 1)
+            for name, command in (install(Path("rivals"), paths, "sample_id") if rivals else {}).items()
+        },
     }
 
 

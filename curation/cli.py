@@ -118,8 +118,8 @@ def plan(args: argparse.Namespace) -> int:
     """
     from curation.render import rows_as
 
-    names, rows = _training_rows(args.gpus) if args.training else _forecast_rows()
-    print(rows_as(args.format, names, rows))
+    kind, rows = _training_plan(args.gpus) if args.training else _forecast()
+    print(rows_as(args.format, [field.name for field in fields(kind)], [tuple(vars(one).values()) for one in rows]))
     return 0
 
 
@@ -483,23 +483,22 @@ def _samples(text: str) -> int | None:
     return int(text)
 
 
-def _forecast_rows() -> tuple[list[str], list[tuple[object, ...]]]:
-    """Columns and rows of what distill would ask."""
+def _forecast() -> tuple[type, Sequence[object]]:
+    """What distill would ask."""
     from curation.forecast import Forecast, forecast
 
-    return [field.name for field in fields(Forecast)], [tuple(vars(one).values()) for one in forecast()]
+    return Forecast, forecast()
 
 
-def _training_rows(gpus: int) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Columns and rows of what training needs."""
+def _training_plan(gpus: int) -> tuple[type, Sequence[object]]:
+    """What training needs."""
     from curation import params as params_module
     from curation.model_shape import shape_of
     from curation.training_plan import StagePlan
     from curation.training_plan import plan as planned
 
     params = params_module.load()
-    rows = planned(params, shape_of(params.base), gpus=gpus)
-    return [field.name for field in fields(StagePlan)], [tuple(vars(one).values()) for one in rows]
+    return StagePlan, planned(params, shape_of(params.base), gpus=gpus)
 
 
 def _text(file: str) -> str:

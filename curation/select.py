@@ -182,19 +182,19 @@ def _kept(annotations: Relation, block: Dataset, dataset: str, con: duckdb.DuckD
     # By a draw of the prompt or its group, so that a row stays where it is when others come. A row's prompt is looked for
     # among the few drawn for a split: a join with all of them would lose the order of rows.
     drawn = "group_id" if block.split_by == "group" else "prompt_id"
-    in_test = block.splits.get("test", 0)
-    least = {"test": 0.0, "validation": in_test}
-    most = {"test": in_test, "validation": in_test + block.splits.get("validation", 0)}
+    test = block.splits.get("test", 0)
     held = annotations.query(
         "annotations",
         f"""
-        SELECT prompt_id, draw('split/' || {drawn}) AS share FROM annotations WHERE share < {most["validation"]}
+        SELECT prompt_id, CASE WHEN share < {test} THEN 'test' ELSE 'validation' END AS split
+        FROM (SELECT prompt_id, draw('split/' || {drawn}) AS share FROM annotations)
+        WHERE share < {test + block.splits.get("validation", 0)}
         """,
     )
     con.execute("CREATE OR REPLACE TEMP TABLE held_out AS FROM held")
     cases = "".join(
-        f"WHEN prompt_id IN (SELECT prompt_id FROM held_out WHERE share >= {least[split]} AND share < {most[split]}) THEN '{split}' "
-        for split in least
+        f"WHEN prompt_id IN (SELECT prompt_id FROM held_out WHERE split = '{split}') THEN '{split}' "
+        for split in ("test", "validation")
     )
     return con.sql(
         f"""

@@ -8,10 +8,10 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from curation.errors import ParamsError
 from curation.params import Params
+from curation.places import DATA
 from curation.training_params import Fit, Rl, RlStage
 
 
@@ -89,7 +89,7 @@ def held(dataset: str, config: str, params: Params, *, upsample: Mapping[str, in
         params: Reads the share of the train split: what is counted is the dataset with all its splits.
         upsample: Category -> how often its rows count; once where it is not named.
     """
-    path = Path("data/select") / dataset / "statistics.json"
+    path = DATA / "select" / dataset / "statistics.json"
     if not path.exists():
         return Held(None, None)
     counted = [
